@@ -1,0 +1,1 @@
+"""Finds the images that a container registry lists but can no longer serve."""
