@@ -1,0 +1,99 @@
+"""The vocabulary of integrity: kinds, verdicts, reasons, impacts and findings."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from exporter.oci import Digest
+
+
+class Kind(StrEnum):
+    """What a reference is an edge between."""
+
+    TAG = "tag"  # tag -> manifest
+    CHILD = "child"  # index -> manifest
+    CONFIG = "config"
+    LAYER = "layer"  # any other blob
+
+
+class Verdict(StrEnum):
+    """What is known of a reference."""
+
+    INTACT = "intact"
+    BROKEN = "broken"  # the registry definitely cannot serve it
+    UNVERIFIED = "unverified"  # it could not be determined
+    SKIPPED = "skipped"  # foreign, ignored, or of a platform that is not mirrored
+
+
+class Reason(StrEnum):
+    """Why a reference is broken (the first five) or unverified (the others)."""
+
+    MISSING = "missing"
+    SIZE_MISMATCH = "size_mismatch"
+    DIGEST_MISMATCH = "digest_mismatch"
+    TRUNCATED = "truncated"
+    MALFORMED = "malformed"
+    TIMEOUT = "timeout"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    CONNECTION = "connection"
+    PROTOCOL = "protocol"
+    TOO_LARGE = "too_large"
+    CANCELED = "canceled"
+
+
+class Impact(StrEnum):
+    """Whom a broken reference hurts."""
+
+    PULL = "pull"  # some platform cannot be pulled
+    METADATA = "metadata"  # only an attestation, a signature or other child that nobody runs
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The identity of a reference within a repository, the same in every cycle.
+
+    A tag's reference is known by its `tag`; any other by `kind` and `digest`. Where a repository's tags
+    could not be listed at all, `tag` and `digest` are both None.
+    """
+
+    kind: Kind
+    digest: Digest | None = None
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A broken or unverified reference with its evidence.
+
+    `size` is in bytes, as the descriptor promises it; `stale` says that the verdict is an earlier cycle's,
+    because this one could not ask; `tags` are those whose pull it breaks; `first_seen` is in UTC.
+    """
+
+    verdict: Verdict
+    reason: Reason
+    impact: Impact
+    stale: bool
+    repository: str
+    kind: Kind
+    digest: Digest | None
+    media_type: str | None
+    size: int | None
+    platform: str | None
+    tags: tuple[str, ...]
+    detail: str
+    first_seen: datetime
+
+    @property
+    def reference(self) -> Reference:
+        """The reference that this is about."""
+        if self.kind is Kind.TAG:
+            return Reference(self.kind, tag=self.tags[0] if self.tags else None)
+        return Reference(self.kind, digest=self.digest)
+
+    @property
+    def order(self) -> tuple[str, str, tuple[str, ...], str]:
+        """What findings are sorted by."""
+        return (self.repository, self.kind, self.tags, self.digest or "")
