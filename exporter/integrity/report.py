@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from exporter.integrity.finding import Finding, Impact, Kind, Reference, Verdict
 from exporter.oci import Digest
@@ -26,7 +25,12 @@ class Outcome(StrEnum):
     FAILED = "failed"  # the catalog could not be read
 
 
-_NOTHING_CHECKED: Mapping[Kind, int] = MappingProxyType(dict.fromkeys(Kind, 0))
+@dataclass(frozen=True, slots=True)
+class ErrorStreak:
+    """For how many cycles running a reference has answered an error, and whether it has an older verdict."""
+
+    cycles: int
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,14 @@ class RepositoryReport:
     name: str
     walked: bool
     tags: int = 0
-    checked: Mapping[Kind, int] = _NOTHING_CHECKED
+    checked: Mapping[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     findings: tuple[Finding, ...] = ()
     stale: int = 0
     stuck: int = 0
     skipped: int = 0
     last_verified: datetime | None = None
     roots: Mapping[str, Digest] = field(default_factory=dict)
-    errors: Mapping[Reference, int] = field(default_factory=dict)
+    errors: Mapping[Reference, ErrorStreak] = field(default_factory=dict)
 
     def broken(self) -> Iterator[Finding]:
         """The findings that are broken, of any impact."""

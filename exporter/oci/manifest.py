@@ -43,7 +43,7 @@ class Manifest:
 
     @property
     def runnable(self) -> bool:
-        """False for what has an `artifactType` and no image config: a signature, an SBOM, some other artifact."""
+        """False for what has an `artifactType` and no image config: a signature, an SBOM, the like."""
         has_image_config = self.config is not None and self.config.media_type in media_types.IMAGE_CONFIGS
         return self.artifact_type is None or has_image_config
 
@@ -140,7 +140,9 @@ def _read_schema_1(document: Mapping[str, Any], media_type: str, size: int) -> M
         digest = item.get("blobSum") if isinstance(item, Mapping) else None
         if not isinstance(digest, str):
             raise InvalidValueError(f"fsLayers[{position}].blobSum is {quoted(digest)}, not a string")
-        layers.append(Descriptor(Digest(digest), "application/vnd.docker.container.image.rootfs.diff+x-gtar", None))
+        layers.append(
+            Descriptor(Digest(digest), "application/vnd.docker.container.image.rootfs.diff+x-gtar", None)
+        )
     return Manifest(media_type, size, layers=tuple(layers))
 
 

@@ -21,17 +21,7 @@ IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 MANIFESTS = INDEXES | SCHEMA_1 | {OCI_MANIFEST, OCI_ARTIFACT, DOCKER_MANIFEST}
 
 # Every manifest type must be named: registries answer 404 for content whose type is not accepted.
-ACCEPT = ", ".join(
-    (
-        OCI_INDEX,
-        OCI_MANIFEST,
-        DOCKER_LIST,
-        DOCKER_MANIFEST,
-        OCI_ARTIFACT,
-        DOCKER_SCHEMA_1_SIGNED,
-        DOCKER_SCHEMA_1,
-    )
-)
+ACCEPT = ", ".join(sorted(MANIFESTS))
 
 _BLOB = re.compile(
     r"application/vnd\.oci\.image\.layer\..+"

@@ -1,4 +1,4 @@
-"""Names of repositories, tags and images (OCI distribution specification, "Pulling manifests"; Docker's reference)."""
+"""Names of repositories, tags and images (OCI distribution specification, "Pulling manifests")."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ from exporter.oci.digest import Digest
 from exporter.oci.errors import InvalidValueError, quoted
 
 DOCKER_HUB = "docker.io"
-_DOCKER_HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+_DOCKER_HUB_HOSTS = frozenset(
+    {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+)
 _LONGEST_REPOSITORY = 255
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -67,7 +69,7 @@ class ImageName:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a name as it is written in a workload; Docker Hub's host, `library/` and `latest` are defaults.
+        """Read a name as workloads write it; Docker Hub's host, `library/` and `latest` are defaults.
 
         Raises:
             InvalidValueError: a part has not the form of its kind.

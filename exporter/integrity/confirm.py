@@ -1,0 +1,73 @@
+"""Confirmation: nothing is reported as broken before it was asked again."""
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from exporter.integrity.finding import Reason
+from exporter.integrity.graph import Breakage, Suspect, breakages
+from exporter.integrity.judge import INTACT, Judgement, unverified
+from exporter.integrity.walk import RepositoryWalk
+from exporter.oci import Digest
+from exporter.registry import Purpose
+
+# A round can bring new suspects: a tag that was moved to an image that is broken as well.
+_MOST_ROUNDS: Final = 5
+
+
+async def confirm(walk: RepositoryWalk, delay: float) -> None:
+    """Ask again for all that one answer called broken, `delay` seconds after the first asking or later.
+
+    A tag that is gone is forgotten, one that was moved is followed to where it leads now. What cannot be
+    asked again, or does not come to rest, is unverified.
+    """
+    for _ in range(_MOST_ROUNDS):
+        suspected = _suspected(walk)
+        if not suspected:
+            return
+        due = max(breakage.failure.asked_at for breakage in suspected) + delay
+        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        walk.batch.add(_list_again, walk)
+        await walk.batch.finished()
+        if walk.listing is not INTACT:
+            _demote(walk, walk.listing)
+            return
+        for tag in sorted({tag for breakage in _suspected(walk) for tag in breakage.tags}):
+            walk.batch.add(walk.ask_tag, tag, Purpose.CONFIRMATION)
+        await walk.batch.finished()
+        for suspect in {breakage.suspect for breakage in _suspected(walk)}:
+            _ask_again(walk, suspect)
+        await walk.batch.finished()
+    _demote(walk, unverified(Reason.PROTOCOL, "changed whenever it was asked again"))
+
+
+def _suspected(walk: RepositoryWalk) -> list[Breakage]:
+    return [breakage for breakage in breakages(walk.graph).values() if breakage.failure.suspected]
+
+
+async def _list_again(walk: RepositoryWalk) -> None:
+    tags = await walk.list_tags(Purpose.CONFIRMATION)
+    if tags is not None:
+        for tag in walk.graph.tags - tags:
+            walk.graph.remove_tag(tag)
+
+
+def _ask_again(walk: RepositoryWalk, suspect: Suspect) -> None:
+    # A tag that does not resolve was asked by GET in the step before.
+    if isinstance(suspect, tuple):
+        walk.batch.add(walk.confirm_blob, suspect)
+    elif isinstance(suspect, Digest):
+        walk.batch.add(walk.confirm_manifest, suspect)
+
+
+def _demote(walk: RepositoryWalk, judgement: Judgement) -> None:
+    graph = walk.graph
+    for breakage in _suspected(walk):
+        failure = replace(breakage.failure, judgement=judgement, confirmed=True)
+        match breakage.suspect:
+            case Digest() as digest:
+                graph.manifest_failures[digest] = failure
+            case str() as tag:
+                graph.tag_failures[tag] = failure
+            case key:
+                graph.blob_failures[key] = failure

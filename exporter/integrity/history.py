@@ -1,0 +1,165 @@
+"""What this cycle learnt, merged with what was known: stale verdicts, stuck references, first seen."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from exporter.integrity.finding import Finding, Impact, Kind, Reference, Verdict
+from exporter.integrity.graph import Breakage, RepositoryGraph, breakages
+from exporter.integrity.judge import INTACT, Judgement
+from exporter.integrity.report import ErrorStreak, RepositoryReport
+from exporter.integrity.walk import RepositoryWalk
+
+STUCK_AFTER: Final = 3  # cycles
+
+# Stands for the tag list itself, which is no reference but can answer an error like one.
+_LISTING: Final = Reference(Kind.TAG)
+
+
+def conclude(walk: RepositoryWalk, previous: RepositoryReport | None, now: datetime) -> RepositoryReport:
+    """Report a repository that was walked to its end.
+
+    A reference that answered an error keeps an earlier `broken` verdict, stale; a verdict below something
+    that could not be resolved is kept too, until the tag is known to be gone.
+    """
+    graph = walk.graph
+    previous = previous or RepositoryReport(walk.name, walked=False)
+    earlier = {finding.reference: finding for finding in previous.findings}
+    found = breakages(graph)
+    errors = _errors(walk, found, previous)
+    findings = [
+        _finding(walk.name, breakage, earlier.get(reference), now) for reference, breakage in found.items()
+    ]
+    findings += _kept(graph, found, previous)
+    if walk.names is not INTACT:
+        findings.append(_listing_finding(walk.name, walk.names, earlier.get(_LISTING), now))
+    unverified = any(finding.verdict is Verdict.UNVERIFIED or finding.stale for finding in findings)
+    return RepositoryReport(
+        walk.name,
+        walked=True,
+        tags=len(graph.tags),
+        checked={Kind.TAG: len(graph.tags), **{kind: len(seen) for kind, seen in walk.seen.items()}},
+        findings=tuple(sorted(findings, key=lambda finding: finding.order)),
+        stale=sum(streak.kept for streak in errors.values())
+        + sum(finding.stale and finding.reference not in errors for finding in findings),
+        stuck=_stuck(errors),
+        skipped=len(walk.skipped),
+        last_verified=previous.last_verified if unverified else now,
+        roots={**graph.kept_roots, **graph.roots},
+        errors=errors,
+    )
+
+
+def carry(
+    name: str, previous: RepositoryReport | None, judgement: Judgement | None, now: datetime
+) -> RepositoryReport:
+    """Report a repository that was not walked to its end: all it had is kept, stale.
+
+    `judgement` says why; it is None where the registry as a whole is the reason, which is told elsewhere.
+    """
+    previous = previous or RepositoryReport(name, walked=False)
+    findings = [
+        replace(finding, stale=True) for finding in previous.findings if finding.reference != _LISTING
+    ]
+    errors = dict(previous.errors)
+    if judgement is not None:
+        earlier = next((finding for finding in previous.findings if finding.reference == _LISTING), None)
+        findings.append(_listing_finding(name, judgement, earlier, now))
+        errors[_LISTING] = _longer(errors.get(_LISTING), judgement, known=False)
+    return replace(
+        previous,
+        walked=False,
+        findings=tuple(sorted(findings, key=lambda finding: finding.order)),
+        stale=sum(previous.checked.values()),
+        stuck=_stuck(errors),
+        errors=errors,
+    )
+
+
+def _errors(
+    walk: RepositoryWalk, found: Mapping[Reference, Breakage], previous: RepositoryReport
+) -> dict[Reference, ErrorStreak]:
+    errors = {
+        reference: _longer(previous.errors.get(reference), breakage.failure.judgement, known=breakage.known)
+        for reference, breakage in found.items()
+        if breakage.failure.judgement.verdict is Verdict.UNVERIFIED
+    }
+    if walk.names is not INTACT:
+        errors[_LISTING] = _longer(previous.errors.get(_LISTING), walk.names, known=False)
+    return errors
+
+
+def _longer(before: ErrorStreak | None, judgement: Judgement, *, known: bool) -> ErrorStreak:
+    # What was not even asked has not answered an error.
+    cycles = (before.cycles if before else 0) + int(judgement.asked)
+    return ErrorStreak(cycles, before.kept if before else known)
+
+
+def _stuck(errors: Mapping[Reference, ErrorStreak]) -> int:
+    return sum(streak.cycles >= STUCK_AFTER for streak in errors.values())
+
+
+def _finding(repository: str, breakage: Breakage, before: Finding | None, now: datetime) -> Finding:
+    judgement, descriptor = breakage.failure.judgement, breakage.descriptor
+    if judgement.reason is None:
+        raise AssertionError(f"a failure without a reason: {judgement}")
+    impact = Impact.PULL if breakage.pulled_by else Impact.METADATA
+    tags = tuple(sorted(breakage.pulled_by or breakage.described_by))
+    if judgement.verdict is Verdict.UNVERIFIED and before is not None and before.verdict is Verdict.BROKEN:
+        return replace(before, stale=True, impact=impact, tags=tags)
+    platform = descriptor.platform if descriptor else None
+    return Finding(
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        impact=impact,
+        stale=False,
+        repository=repository,
+        kind=breakage.reference.kind,
+        digest=breakage.digest,
+        media_type=descriptor.media_type if descriptor else None,
+        size=descriptor.size if descriptor else None,
+        platform=str(platform) if platform else None,
+        tags=tags,
+        detail=judgement.detail,
+        first_seen=_first_seen(judgement, before, now),
+    )
+
+
+def _kept(
+    graph: RepositoryGraph, found: Mapping[Reference, Breakage], previous: RepositoryReport
+) -> Iterator[Finding]:
+    hidden = set(graph.kept_roots)
+    for breakage in found.values():
+        unread = breakage.digest is None or breakage.digest not in graph.manifests
+        is_manifest = breakage.reference.kind in {Kind.TAG, Kind.CHILD}
+        if breakage.failure.judgement.verdict is Verdict.UNVERIFIED and is_manifest and unread:
+            hidden |= breakage.tags
+    for finding in previous.broken():
+        tags = tuple(tag for tag in finding.tags if tag in hidden)
+        if tags and finding.reference not in found:
+            yield replace(finding, stale=True, tags=tags)
+
+
+def _listing_finding(repository: str, judgement: Judgement, before: Finding | None, now: datetime) -> Finding:
+    if judgement.reason is None:
+        raise AssertionError(f"a failed listing without a reason: {judgement}")
+    return Finding(
+        verdict=Verdict.UNVERIFIED,
+        reason=judgement.reason,
+        impact=Impact.PULL,
+        stale=False,
+        repository=repository,
+        kind=Kind.TAG,
+        digest=None,
+        media_type=None,
+        size=None,
+        platform=None,
+        tags=(),
+        detail=judgement.detail,
+        first_seen=_first_seen(judgement, before, now),
+    )
+
+
+def _first_seen(judgement: Judgement, before: Finding | None, now: datetime) -> datetime:
+    return before.first_seen if before is not None and before.verdict is judgement.verdict else now

@@ -1,0 +1,325 @@
+"""The walk of one repository: every tag, manifest and blob below it, each question once."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.integrity.finding import Kind, Reason, Verdict
+from exporter.integrity.graph import Failure, RepositoryGraph, kind_of
+from exporter.integrity.judge import (
+    INTACT,
+    Judgement,
+    judge_error,
+    judge_listing_error,
+    judge_manifest,
+    judge_manifest_head,
+    judge_manifest_size,
+    unverified,
+)
+from exporter.integrity.manifests import ManifestCache
+from exporter.integrity.proofs import BlobInquiry, BlobKey
+from exporter.integrity.workers import Batch
+from exporter.oci import (
+    Descriptor,
+    Digest,
+    InvalidValueError,
+    Manifest,
+    Role,
+    Target,
+    check_tag,
+    is_foreign_layer,
+    quoted,
+)
+from exporter.registry import Circuit, Errand, Purpose, RegistryClient, RegistryError, Tally
+
+_NAMES_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WalkContext:
+    """What the walks of one cycle share."""
+
+    client: RegistryClient
+    cache: ManifestCache
+    blobs: BlobInquiry
+    tally: Tally
+    circuit: Circuit
+
+    def errand(self, purpose: Purpose) -> Errand:
+        """Requests of this cycle for a purpose."""
+        return Errand(purpose, self.tally, self.circuit)
+
+
+class RepositoryWalk:
+    """Asks everything about one repository and keeps what it learnt in `graph`.
+
+    `seen` holds the distinct references by kind, tags apart; `skipped` those that are not asked for.
+    `listing` judges the asking for the tags, `names` what came. No `RegistryError` leaves it.
+    """
+
+    def __init__(
+        self, name: str, context: WalkContext, batch: Batch, previous_roots: Mapping[str, Digest]
+    ) -> None:
+        self.name = name
+        self.graph = RepositoryGraph()
+        self.listing: Judgement = INTACT
+        self.names: Judgement = INTACT
+        self.seen: dict[Kind, set[Digest]] = {kind: set() for kind in Kind if kind is not Kind.TAG}
+        self.skipped: set[Digest] = set()
+        self.batch = batch
+        self._context = context
+        self._previous_roots = previous_roots
+        self._asked_manifests: set[Digest] = set()
+        self._asked_blobs: set[BlobKey] = set()
+        # Sizes that descriptors promise of manifests that have not come yet.
+        self._promised: dict[Digest, set[int]] = {}
+        # Descriptors whose type does not tell where the content is.
+        self._uncertain: dict[Digest, tuple[Role, Descriptor]] = {}
+
+    @property
+    def met_manifests(self) -> set[Digest]:
+        """All manifests that this walk has asked for."""
+        return self._asked_manifests
+
+    async def run(self) -> None:
+        """List the tags, then ask for all that they lead to; nothing is confirmed yet."""
+        self.batch.add(self._list)
+        await self.batch.finished()
+
+    async def list_tags(self, purpose: Purpose) -> set[str] | None:
+        """List the tags; None where that failed, with `listing` saying why."""
+        try:
+            names = await self._context.client.tags(self.name, self._context.errand(purpose))
+        except RegistryError as error:
+            self.listing = judge_listing_error(error)
+            return None
+        tags: set[str] = set()
+        wrong: list[str] = []
+        for name in names:
+            try:
+                tags.add(check_tag(name))
+            except InvalidValueError:
+                wrong.append(quoted(name))
+        if wrong:
+            shown = ", ".join(wrong[:_NAMES_SHOWN])
+            detail = f"GET tags/list answered with {len(wrong)} names that are no tags: {shown}"
+            self.names = unverified(Reason.PROTOCOL, detail)
+        return tags
+
+    async def ask_tag(self, tag: str, purpose: Purpose = Purpose.WALK) -> None:
+        """Resolve a tag and follow it."""
+        graph = self.graph
+        by_get = purpose is Purpose.CONFIRMATION and tag not in graph.roots
+        resolved = await self._resolve(tag, purpose, by_get=by_get)
+        if isinstance(resolved, Digest):
+            graph.tag_failures.pop(tag, None)
+            graph.kept_roots.pop(tag, None)
+            graph.roots[tag] = resolved
+            self.follow(resolved)
+            return
+        kept = graph.roots.pop(tag, None) or self._previous_roots.get(tag)
+        graph.tag_failures[tag] = self._failure(resolved, confirmed=by_get)
+        if resolved.verdict is Verdict.UNVERIFIED and kept is not None:
+            # What it led to keeps its verdict, so that has to be asked for all the same.
+            graph.kept_roots[tag] = kept
+            self.follow(kept)
+
+    def follow(self, digest: Digest, described_as: str = "") -> None:
+        """Ask for a manifest and all below it, unless that was done before in this walk."""
+        if digest not in self._asked_manifests:
+            self._asked_manifests.add(digest)
+            self.batch.add(self._ask_manifest, digest, described_as)
+
+    async def confirm_manifest(self, digest: Digest) -> None:
+        """Ask for a manifest again, by `GET`; what it holds is followed where it turns out intact."""
+        if digest in self._uncertain:
+            role, descriptor = self._uncertain[digest]
+            await self._ask_anywhere(role, descriptor, Purpose.CONFIRMATION)
+            return
+        result = await self._fetch(digest, "", Purpose.CONFIRMATION)
+        self._settle_manifest(digest, result, confirmed=True)
+
+    async def confirm_blob(self, key: BlobKey) -> None:
+        """Ask for a blob again, by `GET` of its last byte."""
+        self._settle_blob(key, await self._ask_as_blob(key, Purpose.CONFIRMATION), confirmed=True)
+
+    async def _list(self) -> None:
+        tags = await self.list_tags(Purpose.WALK)
+        for tag in tags or ():
+            self.graph.tags.add(tag)
+            self.batch.add(self.ask_tag, tag)
+
+    async def _resolve(self, tag: str, purpose: Purpose, *, by_get: bool) -> Digest | Judgement:
+        client, errand = self._context.client, self._context.errand(purpose)
+        try:
+            if not by_get:
+                head = await client.head_manifest(self.name, tag, errand)
+                if head.digest is not None:
+                    return head.digest
+            # ECR and others send no digest header; and only GET tells why a tag is not there.
+            answer = await client.get_manifest(self.name, tag, errand)
+        except RegistryError as error:
+            return judge_error(error)
+        return answer.digest or Digest.of(answer.body)
+
+    async def _ask_manifest(self, digest: Digest, described_as: str) -> None:
+        cache, now = self._context.cache, asyncio.get_running_loop().time()
+        remembered = cache.get(self.name, digest)
+        if remembered is None:
+            self.graph.fresh.add(digest)
+            self._settle_manifest(digest, await self._fetch(digest, described_as, Purpose.WALK))
+            return
+        judgement = await self._ask_manifest_head(digest, remembered)
+        result: Manifest | Judgement = remembered if judgement is INTACT else judgement
+        if judgement is INTACT and cache.due(self.name, digest, now):
+            result = await self._fetch(digest, described_as, Purpose.REFETCH)
+        self._settle_manifest(digest, result)
+        if isinstance(result, Judgement) and result.verdict is Verdict.UNVERIFIED:
+            # It cannot be asked now; what is below it can.
+            self._keep_manifest(digest, remembered)
+
+    async def _ask_manifest_head(self, digest: Digest, remembered: Manifest) -> Judgement:
+        try:
+            errand = self._context.errand(Purpose.WALK)
+            answer = await self._context.client.head_manifest(self.name, digest, errand)
+        except RegistryError as error:
+            return judge_error(error)
+        return judge_manifest_head(answer, digest, remembered)
+
+    async def _fetch(self, digest: Digest, described_as: str, purpose: Purpose) -> Manifest | Judgement:
+        try:
+            errand = self._context.errand(purpose)
+            answer = await self._context.client.get_manifest(self.name, digest, errand)
+        except RegistryError as error:
+            return judge_error(error)
+        result = judge_manifest(answer, digest, described_as)
+        if isinstance(result, Manifest):
+            now = asyncio.get_running_loop().time()
+            return self._context.cache.remember(self.name, digest, result, now)
+        return result
+
+    def _settle_manifest(
+        self, digest: Digest, result: Manifest | Judgement, *, confirmed: bool = False
+    ) -> None:
+        self.graph.manifest_failures.pop(digest, None)
+        if isinstance(result, Manifest):
+            self._keep_manifest(digest, result)
+            return
+        self.graph.manifest_failures[digest] = self._failure(result, confirmed=confirmed)
+        if result.verdict is Verdict.BROKEN:
+            self._context.cache.forget(self.name, digest)
+
+    def _keep_manifest(self, digest: Digest, manifest: Manifest) -> None:
+        self.graph.manifests[digest] = manifest
+        for size in self._promised.pop(digest, ()):
+            self._check_size(digest, size)
+        self._expand(manifest)
+
+    def _check_size(self, digest: Digest, size: int | None) -> None:
+        manifest = self.graph.manifests.get(digest)
+        if size is None:
+            return
+        if manifest is None:
+            self._promised.setdefault(digest, set()).add(size)
+        elif judge_manifest_size(manifest, size) is not INTACT:
+            self.graph.wrong_sizes.setdefault(digest, set()).add(size)
+
+    def _expand(self, manifest: Manifest) -> None:
+        blobs: list[tuple[Role, Descriptor]] = []
+        for role, descriptor in manifest.descriptors:
+            if is_foreign_layer(descriptor.media_type):
+                self.skipped.add(descriptor.digest)
+                continue
+            match self.graph.target_of(role, descriptor):
+                case Target.BLOB:
+                    blobs.append((role, descriptor))
+                case Target.MANIFEST if role is Role.ENTRY:
+                    self.seen[Kind.CHILD].add(descriptor.digest)
+                    self._check_size(descriptor.digest, descriptor.size)
+                    self.follow(descriptor.digest, descriptor.media_type)
+                case _ if descriptor.digest not in self._uncertain:
+                    self._uncertain[descriptor.digest] = (role, descriptor)
+                    self.batch.add(self._ask_anywhere, role, descriptor)
+                case _:
+                    pass
+        if self._context.blobs.smallest_first:  # jobs are taken newest first
+            blobs.sort(key=lambda item: item[1].size or 0, reverse=True)
+        for role, descriptor in blobs:
+            self.seen[kind_of(role, Target.BLOB)].add(descriptor.digest)
+            key = (descriptor.digest, descriptor.size)
+            if key not in self._asked_blobs:
+                self._asked_blobs.add(key)
+                self.batch.add(self._ask_blob, key)
+
+    async def _ask_anywhere(
+        self, role: Role, descriptor: Descriptor, purpose: Purpose = Purpose.WALK
+    ) -> None:
+        """Ask for content whose type does not tell where it is: as a blob, then as a manifest."""
+        digest, key = descriptor.digest, (descriptor.digest, descriptor.size)
+        confirmed = purpose is Purpose.CONFIRMATION
+        remembered = self._context.cache.get(self.name, digest)
+        judgement = None
+        if remembered is None or confirmed:
+            judgement = await self._ask_as_blob(key, purpose)
+            elsewhere = judgement.reason is Reason.MISSING or judgement.verdict is Verdict.UNVERIFIED
+            if not elsewhere:
+                self.graph.targets[digest] = Target.BLOB
+                self.graph.manifest_failures.pop(digest, None)
+                self.seen[kind_of(role, Target.BLOB)].add(digest)
+                self._asked_blobs.add(key)
+                self._settle_blob(key, judgement, confirmed=confirmed)
+                return
+        self.seen[kind_of(role, Target.MANIFEST)].add(digest)
+        result = await self._fetch(digest, descriptor.media_type, purpose)
+        if (
+            isinstance(result, Judgement)
+            and judgement is not None
+            and judgement.verdict is Verdict.UNVERIFIED
+        ):
+            result = judgement  # it may be the blob that could not be asked for
+        if isinstance(result, Manifest):
+            self.graph.targets[digest] = Target.MANIFEST
+            self._asked_manifests.add(digest)
+            if role is Role.LAYER:  # a layer that is a manifest is opaque all the same
+                self.graph.manifest_failures.pop(digest, None)
+                return
+            self._check_size(digest, descriptor.size)
+        self._settle_manifest(digest, result, confirmed=confirmed)
+
+    async def _ask_blob(self, key: BlobKey) -> None:
+        self._settle_blob(key, await self._ask_as_blob(key, Purpose.WALK))
+
+    async def _ask_as_blob(self, key: BlobKey, purpose: Purpose) -> Judgement:
+        blobs, errand = self._context.blobs, self._context.errand(purpose)
+        if purpose is Purpose.CONFIRMATION:
+            return await blobs.last_byte(self.name, key, errand)
+        judgement, proof_pending = await blobs.ask(self.name, key, errand)
+        if proof_pending:
+            self._await_proof(key)
+        return judgement
+
+    def _await_proof(self, key: BlobKey) -> None:
+        proofs = self._context.blobs.proofs
+
+        def settled(proved: bool) -> None:
+            if not proved:
+                self.batch.add(self._ask_data, key)
+            self.batch.release()
+
+        self.batch.hold()
+        if not proofs.when_settled(key, settled):
+            settled(not proofs.failed(key))
+
+    async def _ask_data(self, key: BlobKey) -> None:
+        # The link was there, but elsewhere the data was not.
+        self._settle_blob(key, await self._ask_as_blob(key, Purpose.CONFIRMATION))
+
+    def _settle_blob(self, key: BlobKey, judgement: Judgement, *, confirmed: bool = False) -> None:
+        if judgement.verdict is Verdict.INTACT:
+            self.graph.blob_failures.pop(key, None)
+        else:
+            self.graph.blob_failures[key] = self._failure(judgement, confirmed=confirmed)
+
+    def _failure(self, judgement: Judgement, *, confirmed: bool) -> Failure:
+        return Failure(judgement, asyncio.get_running_loop().time(), confirmed)

@@ -1,0 +1,245 @@
+"""The endpoints of a registry's HTTP API that a walk needs (OCI distribution specification, "Endpoints")."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx
+
+from exporter.oci import Digest, InvalidValueError
+from exporter.oci.media_types import ACCEPT, essence
+from exporter.registry.auth import BasicAuthentication, Credentials
+from exporter.registry.errors import AnswerError, LeftAloneError, ProtocolError, RegistryError
+from exporter.registry.pacing import Circuit, with_retries
+from exporter.registry.pages import LONGEST_PAGE, Listing
+from exporter.registry.requests import Purpose, RequestObserver, Tally
+from exporter.registry.transport import Answer, Question, Wire, open_transport
+
+PAGE_SIZE: Final = 1000  # distribution 2.8 refuses 5000, ECR everything over 1000
+LONGEST_MANIFEST: Final = 4 * 1024 * 1024  # distribution accepts no longer one
+_SLOWEST_CONNECT = 5.0
+_OK = 200
+_PARTIAL = 206
+_NOT_FOUND = 404
+_CONTENT_RANGE = re.compile(r"bytes +(?P<first>\d{1,19})-(?P<last>\d{1,19})/(?P<total>\d{1,19}|\*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """On whose behalf a question is put: what it is for, where it is counted, whom it gives up on."""
+
+    purpose: Purpose = Purpose.WALK
+    tally: Tally = field(default_factory=Tally)
+    circuit: Circuit = field(default_factory=Circuit)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestHead:
+    """What the headers of a manifest say; None where a header is missing. `length` is in bytes."""
+
+    digest: Digest | None
+    length: int | None
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestBody:
+    """A manifest as it was served; `digest` is what the header claims, not what was computed."""
+
+    digest: Digest | None
+    media_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlobHead:
+    """A blob's announced length in bytes, None where the registry does not tell."""
+
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastByte:
+    """How a request for a blob's last byte was answered.
+
+    `total` is the blob's length as the answer tells it, None when it does not. `received` is the number of
+    body bytes; `ranged` is false when the server ignores ranges and began to send the whole blob.
+    """
+
+    ranged: bool
+    total: int | None
+    received: int
+
+
+class RegistryClient:
+    """Asks one registry. Safe to use from many tasks at once.
+
+    Every method raises `RegistryError`, and nothing else, when there is no usable answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        transport: httpx.AsyncBaseTransport,
+        *,
+        timeout: float = 10.0,
+        catalog_timeout: float = 60.0,
+        credentials: Credentials | None = None,
+        observer: RequestObserver | None = None,
+    ) -> None:
+        """Prepare to ask the registry at `url`; timeouts are in seconds, for one whole answer."""
+        self._base = f"{url.rstrip('/')}/v2/"
+        self._timeout = timeout
+        self._catalog_timeout = catalog_timeout
+        self._observer = observer
+        self._wire = Wire(
+            url,
+            transport,
+            BasicAuthentication(credentials),
+            connect_timeout=min(timeout, _SLOWEST_CONNECT),
+            observer=observer,
+        )
+
+    async def ping(self, errand: Errand) -> None:
+        """Ask `/v2/`: the registry is there and lets us in."""
+        await self._ask(Question("GET", self._base), errand, "", self._catalog_timeout)
+
+    async def catalog(self, errand: Errand) -> tuple[str, ...]:
+        """List all repositories, raw: the names are not yet checked against the grammar."""
+        return await self._list("_catalog", "repositories", errand, "", self._catalog_timeout)
+
+    async def tags(self, repository: str, errand: Errand) -> tuple[str, ...]:
+        """List a repository's tags, raw. A repository that the registry does not know has none."""
+        try:
+            return await self._list(f"{repository}/tags/list", "tags", errand, repository, self._timeout)
+        except AnswerError as error:
+            if error.status == _NOT_FOUND and "NAME_UNKNOWN" in error.codes:
+                return ()
+            raise
+
+    async def head_manifest(self, repository: str, reference: str, errand: Errand) -> ManifestHead:
+        """Ask for the headers of a manifest by tag or digest."""
+        question = Question("HEAD", self._manifest_url(repository, reference), accept=ACCEPT)
+        answer = await self._ask(question, errand, repository)
+        return ManifestHead(_digest_of(answer), answer.length(), _media_type_of(answer))
+
+    async def get_manifest(self, repository: str, reference: str, errand: Errand) -> ManifestBody:
+        """Fetch a manifest by tag or digest."""
+        question = Question(
+            "GET",
+            self._manifest_url(repository, reference),
+            accept=ACCEPT,
+            bodies=frozenset({_OK}),
+            longest_body=LONGEST_MANIFEST,
+        )
+        answer = await self._ask(question, errand, repository)
+        return ManifestBody(_digest_of(answer), _media_type_of(answer), answer.body)
+
+    async def head_blob(self, repository: str, digest: Digest, errand: Errand) -> BlobHead:
+        """Ask for a blob's headers: that proves the link, not the data."""
+        answer = await self._ask(Question("HEAD", self._blob_url(repository, digest)), errand, repository)
+        return BlobHead(answer.length())
+
+    async def last_byte(self, repository: str, digest: Digest, size: int, errand: Errand) -> LastByte:
+        """Read the last byte of a blob that should be `size` bytes long: that proves the data too.
+
+        No suffix range is used, since not every server knows them. A whole blob is not read. Of an empty
+        blob there is no last byte: it is fetched whole, so that an error has a body that explains it.
+        """
+        question = Question(
+            "GET",
+            self._blob_url(repository, digest),
+            byte_range=f"bytes={size - 1}-{size - 1}" if size else None,
+            bodies=frozenset({_PARTIAL}),
+            longest_body=1,
+            cut=True,
+        )
+        answer = await self._ask(question, errand, repository)
+        if answer.status != _PARTIAL:
+            return LastByte(ranged=False, total=answer.length(), received=0)
+        return LastByte(ranged=True, total=_total_of(answer, size - 1), received=len(answer.body))
+
+    def _manifest_url(self, repository: str, reference: str) -> str:
+        return f"{self._base}{repository}/manifests/{reference}"
+
+    def _blob_url(self, repository: str, digest: Digest) -> str:
+        return f"{self._base}{repository}/blobs/{digest}"
+
+    async def _list(
+        self, path: str, names: str, errand: Errand, repository: str, seconds: float
+    ) -> tuple[str, ...]:
+        listing = Listing(names)
+        url: str | None = f"{self._base}{path}?n={PAGE_SIZE}"
+        while url is not None:
+            question = Question("GET", url, bodies=frozenset({_OK}), longest_body=LONGEST_PAGE)
+            url = listing.add(await self._ask(question, errand, repository, seconds), url)
+        return listing.names
+
+    async def _ask(
+        self, question: Question, errand: Errand, repository: str, seconds: float | None = None
+    ) -> Answer:
+        if errand.circuit.open_for(repository):
+            path = httpx.URL(question.url).path
+            raise LeftAloneError(question.method, path, "was not asked: there were no answers before it")
+        try:
+            answer = await with_retries(
+                lambda purpose: self._wire.ask(question, seconds or self._timeout, purpose, errand.tally),
+                errand.purpose,
+                self._observer,
+            )
+        except RegistryError as error:
+            errand.circuit.note(repository, error)
+            raise
+        errand.circuit.note(repository, None)
+        return answer
+
+
+@asynccontextmanager
+async def open_client(
+    url: str,
+    *,
+    timeout: float = 10.0,  # noqa: ASYNC109 - of each request, not of this call
+    catalog_timeout: float = 60.0,
+    concurrency: int = 16,
+    credentials: Credentials | None = None,
+    observer: RequestObserver | None = None,
+) -> AsyncIterator[RegistryClient]:
+    """Open a client with a connection pool of its own, closed at the end."""
+    async with open_transport(concurrency) as transport:
+        yield RegistryClient(
+            url,
+            transport,
+            timeout=timeout,
+            catalog_timeout=catalog_timeout,
+            credentials=credentials,
+            observer=observer,
+        )
+
+
+def _digest_of(answer: Answer) -> Digest | None:
+    text = answer.headers.get("docker-content-digest")
+    if text is None:
+        return None
+    try:
+        return Digest(text)
+    except InvalidValueError as error:
+        raise ProtocolError(
+            answer.method, answer.path, f"answered with a wrong digest header: {error}"
+        ) from error
+
+
+def _media_type_of(answer: Answer) -> str:
+    return essence(answer.headers.get("content-type", ""))
+
+
+def _total_of(answer: Answer, position: int) -> int | None:
+    text = answer.headers.get("content-range", "")
+    match = _CONTENT_RANGE.fullmatch(text)
+    if match is None:
+        raise ProtocolError(answer.method, answer.path, "answered 206 without a proper Content-Range")
+    total = None if match["total"] == "*" else int(match["total"])
+    if int(match["first"]) != position and total in {None, position + 1}:
+        raise ProtocolError(answer.method, answer.path, "answered with another range than asked for")
+    return total

@@ -1,0 +1,79 @@
+"""Listings in pages: the catalog and the tags (distribution specification, "Listing Tags")."""
+
+import json
+from typing import Any
+
+import httpx
+
+from exporter.registry.errors import ProtocolError
+from exporter.registry.transport import Answer, origin
+
+LONGEST_PAGE = 8 * 1024 * 1024
+MOST_NAMES = 1_000_000
+# A page may bring nothing new (all of it denied or deleted); a listing that goes on so does not end.
+_MOST_IDLE_PAGES = 10
+
+
+class Listing:
+    """The names that the pages of one listing have brought so far, each once, in order."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+        self._names: dict[str, None] = {}
+        self._visited: set[str] = set()
+        self._idle_pages = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The distinct names, raw: they are not yet checked against any grammar."""
+        return tuple(self._names)
+
+    def add(self, answer: Answer, url: str) -> str | None:
+        """Take in one page and return the address of the next, None after the last.
+
+        Raises:
+            ProtocolError: the page is no such list, its `Link` leads to another origin, or the listing does
+                not come to an end.
+        """
+        before = len(self._names)
+        self._names.update(dict.fromkeys(self._parse(answer)))
+        self._visited.add(url)
+        following = self._next(answer, url)
+        if following is None:
+            return None
+        self._idle_pages = 0 if len(self._names) > before else self._idle_pages + 1
+        endless = self._idle_pages > _MOST_IDLE_PAGES or len(self._names) > MOST_NAMES
+        if endless or following in self._visited:
+            raise _wrong(answer, f"lists {self._field} without end")
+        return following
+
+    def _parse(self, answer: Answer) -> list[str]:
+        try:
+            document: Any = json.loads(answer.body.decode())
+        except (ValueError, RecursionError) as error:
+            raise _wrong(answer, "answered with what is not JSON") from error
+        if not isinstance(document, dict) or self._field not in document:
+            raise _wrong(answer, f"answered without {self._field}")
+        names = document[self._field]
+        if names is None:
+            return []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise _wrong(answer, f"answered with {self._field} that are no list of names")
+        return names
+
+    def _next(self, answer: Answer, url: str) -> str | None:
+        link = httpx.Response(answer.status, headers=answer.headers).links.get("next", {}).get("url")
+        if not link:
+            return None
+        try:
+            here = httpx.URL(url)
+            target = here.join(link)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise _wrong(answer, "links to a next page that is no address") from error
+        if origin(target) != origin(here):
+            raise _wrong(answer, "links to a next page on another origin")
+        return str(target)
+
+
+def _wrong(answer: Answer, detail: str) -> ProtocolError:
+    return ProtocolError(answer.method, answer.path, detail)
