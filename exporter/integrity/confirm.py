@@ -67,6 +67,7 @@ def _demote(walk: RepositoryWalk, judgement: Judgement) -> None:
         match breakage.suspect:
             case Digest() as digest:
                 graph.manifest_failures[digest] = failure
+                graph.wrong_sizes.pop(digest, None)
             case str() as tag:
                 graph.tag_failures[tag] = failure
             case key:

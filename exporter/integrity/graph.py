@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from exporter.integrity.finding import Kind, Reference, Verdict
-from exporter.integrity.judge import Judgement, judge_manifest_size
+from exporter.integrity.judge import Judgement
 from exporter.integrity.proofs import BlobKey
 from exporter.oci import Descriptor, Digest, Manifest, Role, Target, is_foreign_layer, target_of
 from exporter.oci.media_types import IMAGE_CONFIGS
@@ -51,8 +51,8 @@ class RepositoryGraph:
     tag_failures: dict[str, Failure] = field(default_factory=dict)
     manifest_failures: dict[Digest, Failure] = field(default_factory=dict)
     blob_failures: dict[BlobKey, Failure] = field(default_factory=dict)
-    # Manifests that are intact, but not as long as some descriptor says: digest -> sizes that are wrong.
-    wrong_sizes: dict[Digest, set[int]] = field(default_factory=dict)
+    # Of manifests that are intact, but not as long as some descriptor says: by digest, by that size.
+    wrong_sizes: dict[Digest, dict[int, Failure]] = field(default_factory=dict)
 
     def flawless(self) -> bool:
         """Whether nothing failed."""
@@ -71,11 +71,9 @@ class RepositoryGraph:
         """The failure of the content that a descriptor leads to."""
         if target is Target.BLOB:
             return self.blob_failures.get((descriptor.digest, descriptor.size))
-        failure = self.manifest_failures.get(descriptor.digest)
-        if failure is None and descriptor.size in self.wrong_sizes.get(descriptor.digest, ()):
-            manifest = self.manifests[descriptor.digest]
-            return Failure(judge_manifest_size(manifest, descriptor.size), asked_at=0.0, confirmed=True)
-        return failure
+        wrong_sizes = self.wrong_sizes.get(descriptor.digest, {})
+        failure = wrong_sizes.get(descriptor.size) if descriptor.size is not None else None
+        return self.manifest_failures.get(descriptor.digest, failure)
 
     def remove_tag(self, tag: str) -> None:
         """Forget a tag that is known to be gone."""

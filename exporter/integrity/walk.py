@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.integrity.finding import Kind, Reason, Verdict
@@ -139,6 +139,8 @@ class RepositoryWalk:
             return
         result = await self._fetch(digest, "", Purpose.CONFIRMATION)
         self._settle_manifest(digest, result, confirmed=True)
+        for size, failure in self.graph.wrong_sizes.get(digest, {}).items():
+            self.graph.wrong_sizes[digest][size] = replace(failure, confirmed=True)
 
     async def confirm_blob(self, key: BlobKey) -> None:
         """Ask for a blob again, by `GET` of its last byte."""
@@ -222,8 +224,11 @@ class RepositoryWalk:
             return
         if manifest is None:
             self._promised.setdefault(digest, set()).add(size)
-        elif judge_manifest_size(manifest, size) is not INTACT:
-            self.graph.wrong_sizes.setdefault(digest, set()).add(size)
+            return
+        judgement = judge_manifest_size(manifest, size)
+        if judgement is not INTACT:
+            wrong_sizes = self.graph.wrong_sizes.setdefault(digest, {})
+            wrong_sizes.setdefault(size, self._failure(judgement, confirmed=False))
 
     def _expand(self, manifest: Manifest) -> None:
         blobs: list[tuple[Role, Descriptor]] = []

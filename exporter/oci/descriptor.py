@@ -9,8 +9,8 @@ from exporter.oci.digest import Digest
 from exporter.oci.errors import InvalidValueError, quoted
 
 LARGEST_SIZE = 2**63 - 1
-_WORD = re.compile(r"[\x21-\x7e]{1,255}")
-_PLATFORM_WORD = re.compile(r"[\x21-\x2e\x30-\x7e]{1,64}")
+_MEDIA_TYPE = re.compile(r"[\x20-\x7e]{1,255}")
+_LONGEST_PLATFORM_WORD = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,16 @@ class Platform:
         """Read a descriptor's `platform`.
 
         Raises:
-            InvalidValueError: a field is missing or has not the form of its kind.
+            InvalidValueError: it is not an object, or a field is not a string.
         """
         if not isinstance(document, Mapping):
             raise InvalidValueError(f"platform is {quoted(document)}, not an object")
-        words = {}
-        for field in ("os", "architecture", "variant"):
-            word = document.get(field)
-            if word is None or (word == "" and field == "variant"):
-                continue
-            if not isinstance(word, str) or not _PLATFORM_WORD.fullmatch(word):
-                raise InvalidValueError(f"platform.{field} is {quoted(word)}")
-            words[field] = word
         # Attestations of early builders and some artifacts carry an empty platform.
-        return cls(words.get("os", "unknown"), words.get("architecture", "unknown"), words.get("variant", ""))
+        return cls(
+            _platform_word(document, "os") or "unknown",
+            _platform_word(document, "architecture") or "unknown",
+            _platform_word(document, "variant"),
+        )
 
     @property
     def runnable(self) -> bool:
@@ -76,22 +72,41 @@ class Descriptor:
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST_SIZE:
             raise InvalidValueError(f"size is {quoted(size)}, not a number of bytes")
         platform = document.get("platform")
-        artifact_type = document.get("artifactType")
         return cls(
             Digest(digest),
-            word(document.get("mediaType"), "mediaType"),
+            media_type(document.get("mediaType"), "mediaType"),
             size,
             Platform.parse(platform) if platform is not None else None,
-            word(artifact_type, "artifactType") if artifact_type else None,
+            artifact_type(document),
         )
 
 
-def word(value: object, field: str) -> str:
-    """Check that a field is one word of printable ASCII, at most 255 characters long.
+def media_type(value: object, field: str) -> str:
+    """Check that a field is printable ASCII, at most 255 characters long, as every media type is.
 
     Raises:
         InvalidValueError: it is not; the message names the field.
     """
-    if not isinstance(value, str) or not _WORD.fullmatch(value):
+    if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
         raise InvalidValueError(f"{field} is {quoted(value)}, not a media type")
     return value
+
+
+def artifact_type(document: Mapping[str, object]) -> str | None:
+    """Read `artifactType`; an empty one is none.
+
+    Raises:
+        InvalidValueError: it is not a string.
+    """
+    value = document.get("artifactType") or None
+    if value is not None and not isinstance(value, str):
+        raise InvalidValueError(f"artifactType is {quoted(value)}, not a string")
+    return value
+
+
+def _platform_word(document: Mapping[str, object], field: str) -> str:
+    word = document.get(field, "")
+    if not isinstance(word, str):
+        raise InvalidValueError(f"platform.{field} is {quoted(word)}, not a string")
+    # No pull depends on how a platform is spelled, so an odd one is shown, not refused.
+    return ascii(word)[1:-1][:_LONGEST_PLATFORM_WORD]

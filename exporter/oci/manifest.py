@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from exporter.oci import media_types
-from exporter.oci.descriptor import Descriptor, word
+from exporter.oci.descriptor import Descriptor, artifact_type, media_type
 from exporter.oci.digest import Digest
 from exporter.oci.errors import InvalidValueError, quoted
 
@@ -60,7 +60,7 @@ def parse_manifest(body: bytes, content_type: str = "", described_as: str = "") 
     """
     document = _parse_json(body)
     inner = document.get("mediaType")
-    declared = [word(inner, "mediaType")] if inner else []
+    declared = [media_type(inner, "mediaType")] if inner else []
     declared += [described_as, media_types.essence(content_type)]
     known = [given for given in declared if given in media_types.MANIFESTS]
     shape = _shape_of(document, known)
@@ -103,35 +103,30 @@ def _descriptor(document: object, place: str) -> Descriptor:
         raise InvalidValueError(f"{place}: {error}") from error
 
 
-def _artifact_type(document: Mapping[str, Any]) -> str | None:
-    value = document.get("artifactType")
-    return word(value, "artifactType") if value else None
-
-
-def _read_index(document: Mapping[str, Any], media_type: str, size: int) -> Manifest:
+def _read_index(document: Mapping[str, Any], declared: str, size: int) -> Manifest:
     entries = _descriptors(document, "manifests")
-    return Manifest(media_type, size, entries=entries, artifact_type=_artifact_type(document))
+    return Manifest(declared, size, entries=entries, artifact_type=artifact_type(document))
 
 
-def _read_image(document: Mapping[str, Any], media_type: str, size: int) -> Manifest:
+def _read_image(document: Mapping[str, Any], declared: str, size: int) -> Manifest:
     for field in ("config", "layers"):
         if field not in document:
             raise InvalidValueError(f"{field} is missing")
     return Manifest(
-        media_type,
+        declared,
         size,
         config=_descriptor(document["config"], "config"),
         layers=_descriptors(document, "layers"),
-        artifact_type=_artifact_type(document),
+        artifact_type=artifact_type(document),
     )
 
 
-def _read_artifact(document: Mapping[str, Any], media_type: str, size: int) -> Manifest:
+def _read_artifact(document: Mapping[str, Any], declared: str, size: int) -> Manifest:
     layers = _descriptors(document, "blobs")
-    return Manifest(media_type, size, layers=layers, artifact_type=_artifact_type(document))
+    return Manifest(declared, size, layers=layers, artifact_type=artifact_type(document))
 
 
-def _read_schema_1(document: Mapping[str, Any], media_type: str, size: int) -> Manifest:
+def _read_schema_1(document: Mapping[str, Any], declared: str, size: int) -> Manifest:
     items = document["fsLayers"]
     if not isinstance(items, list):
         raise InvalidValueError(f"fsLayers is {quoted(items)}, not a list")
@@ -143,7 +138,7 @@ def _read_schema_1(document: Mapping[str, Any], media_type: str, size: int) -> M
         layers.append(
             Descriptor(Digest(digest), "application/vnd.docker.container.image.rootfs.diff+x-gtar", None)
         )
-    return Manifest(media_type, size, layers=tuple(layers))
+    return Manifest(declared, size, layers=tuple(layers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,341 @@
+"""The command line. It wires the parts of the program; it decides nothing."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Iterable
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from importlib.metadata import version
+from io import TextIOWrapper
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Final, NoReturn, TypeVar
+
+import structlog
+import typer
+import uvloop
+from rich.console import Console
+from structlog.typing import FilteringBoundLogger
+
+from exporter.daemon import Daemon, LastReports, ScheduledCycle
+from exporter.integrity import Cycle, CycleOptions, Report
+from exporter.logs import configure_logging
+from exporter.metrics import ExportedRegistry, ExporterMetrics
+from exporter.output import exit_status, render_json, render_table
+from exporter.registry import RequestObserver, open_client
+from exporter.settings import (
+    ConfigurationError,
+    RegistrySettings,
+    Settings,
+    default_of,
+    description_of,
+    load_settings,
+    variable_of,
+)
+from exporter.web import ListenError, create_app, start_server
+
+PROGRAM: Final = "registry-integrity-exporter"
+
+_USAGE_ERROR: Final = 2
+_SOFTWARE_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h; 1 says that something is broken
+_ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+T = TypeVar("T")
+
+_log: FilteringBoundLogger = structlog.get_logger()
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # or [NAME=]URL would be markup
+)
+
+
+class OutputFormat(StrEnum):
+    """What `probe` prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def _flag(name: str, metavar: str, spelling: str | None = None) -> Any:
+    path = (name,)
+    default = f", default {default_of(path)}" if default_of(path) else ""
+    return typer.Option(
+        spelling or f"--{name.replace('_', '-')}",
+        metavar=metavar,
+        help=f"{description_of(path).replace('`', '')} [{variable_of(path)}{default}]",
+        show_default=False,
+    )
+
+
+Registries = Annotated[list[str] | None, _flag("registries", "[NAME=]URL", "--registry")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="The configuration file, YAML.")
+]
+Interval = Annotated[str | None, _flag("interval", "DURATION")]
+Concurrency = Annotated[str | None, _flag("concurrency", "NUMBER")]
+Timeout = Annotated[str | None, _flag("timeout", "DURATION")]
+BlobCheckFlag = Annotated[str | None, _flag("blob_check", "auto|range|head")]
+LogLevelFlag = Annotated[str | None, _flag("log_level", "debug|info|warning|error")]
+LogFormatFlag = Annotated[str | None, _flag("log_format", "console|json")]
+Listen = Annotated[str | None, _flag("listen_address", "ADDRESS")]
+Output = Annotated[OutputFormat, typer.Option("--output", help="What to print on standard output.")]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{PROGRAM} {version(PROGRAM)}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Find the images that a container registry lists but can no longer serve.
+
+    Every setting is also a key of the configuration file and a variable of the environment. A flag counts
+    more than the environment, that more than the file.
+    """
+
+
+@app.command()
+def serve(
+    *,
+    registry: Registries = None,
+    config: Config = None,
+    interval: Interval = None,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    blob_check: BlobCheckFlag = None,
+    log_level: LogLevelFlag = None,
+    log_format: LogFormatFlag = None,
+    listen_address: Listen = None,
+) -> None:
+    """Walk each registry every interval, and serve metrics.
+
+    Ends with status 0 on SIGTERM and SIGINT.
+    """
+    _end_on_signals(gracefully=True)
+    settings = _start(
+        config,
+        registries=registry,
+        interval=interval,
+        concurrency=concurrency,
+        timeout=timeout,
+        blob_check=blob_check,
+        log_level=log_level,
+        log_format=log_format,
+        listen_address=listen_address,
+    )
+    try:
+        _run(_serve(settings))
+    except ListenError as error:
+        _refuse([f"listen_address: {error}"])
+
+
+@app.command()
+def probe(
+    *,
+    registry: Registries = None,
+    config: Config = None,
+    interval: Interval = None,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    blob_check: BlobCheckFlag = None,
+    log_level: LogLevelFlag = None,
+    log_format: LogFormatFlag = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Walk each registry once, print what is broken, and exit.
+
+    Ends with status 0 when all is intact, 1 when something is broken, 2 on a wrong command line or
+    configuration, 3 when nothing broken was found but not everything could be verified, 143 on SIGTERM, 130
+    on SIGINT.
+    """
+    settings = _start(
+        config,
+        registries=registry,
+        interval=interval,
+        concurrency=concurrency,
+        timeout=timeout,
+        blob_check=blob_check,
+        log_level=log_level,
+        log_format=log_format,
+    )
+    reports = _run(_unless_signaled(_probe(settings)))
+    if isinstance(reports, signal.Signals):
+        raise typer.Exit(_status_of(reports))
+    _print(_rendered(reports, output))
+    raise typer.Exit(exit_status(reports))
+
+
+def main() -> int:
+    """Run the program and return its exit status."""
+    _end_on_signals()
+    configure_logging()
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What the terminal's encoding lacks is no reason to fail.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name=PROGRAM)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except Exception:  # noqa: BLE001 - logged, and told apart by the status
+        _log.exception("the program failed, which is a bug")
+        return _SOFTWARE_ERROR
+    return 0
+
+
+def _start(config: Path | None, **flags: object) -> Settings:
+    try:
+        settings = load_settings(flags, config, os.environ)
+    except ConfigurationError as error:
+        _refuse(error.problems)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    return settings
+
+
+def _refuse(problems: Iterable[str]) -> NoReturn:
+    for problem in problems:
+        typer.echo(f"configuration error: {problem}", err=True)
+    raise typer.Exit(_USAGE_ERROR)
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in _ENDING_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    reports = LastReports()
+    metrics = ExporterMetrics(
+        [_exported(registry) for registry in settings.registries], reports, version(PROGRAM)
+    )
+    urls = {registry.name: registry.url for registry in settings.registries}
+    application = create_app(metrics, reports, urls, version(PROGRAM))
+    async with AsyncExitStack() as stack:
+        server = await start_server(application, settings.listen_address.host, settings.listen_address.port)
+        stack.push_async_callback(server.close)
+        cycles = [
+            ScheduledCycle(
+                registry.name,
+                registry.interval,
+                await _open_cycle(stack, registry, metrics.requests(registry.name)),
+            )
+            for registry in settings.registries
+        ]
+        _log.info("serving", version=version(PROGRAM), registries=urls, addresses=server.addresses)
+        await Daemon(cycles, reports, metrics).run(stop)
+        _log.info("stopping")
+
+
+async def _probe(settings: Settings) -> list[Report]:
+    urls = {registry.name: registry.url for registry in settings.registries}
+    _log.info("probing", version=version(PROGRAM), registries=urls)
+    async with AsyncExitStack() as stack:
+        cycles = [await _open_cycle(stack, registry) for registry in settings.registries]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(cycle.run(None), name=f"cycle of {cycle.name}") for cycle in cycles]
+    return [task.result() for task in tasks]
+
+
+async def _open_cycle(
+    stack: AsyncExitStack, registry: RegistrySettings, observer: RequestObserver | None = None
+) -> Cycle:
+    client = await stack.enter_async_context(
+        open_client(
+            registry.url,
+            timeout=registry.timeout,
+            catalog_timeout=registry.catalog_timeout,
+            concurrency=registry.concurrency,
+            credentials=registry.credentials,
+            observer=observer,
+        )
+    )
+    options = CycleOptions(
+        concurrency=registry.concurrency,
+        confirm_delay=registry.confirm_delay,
+        suspect_delay=registry.suspect_delay,
+        refetch_interval=registry.refetch_interval,
+        blob_check=registry.blob_check,
+        repositories=registry.repositories,
+    )
+    return Cycle(registry.name, registry.url, registry.kind, client, options)
+
+
+def _exported(registry: RegistrySettings) -> ExportedRegistry:
+    return ExportedRegistry(
+        registry.name,
+        registry.url,
+        registry.interval,
+        image_host=registry.metrics.image_host,
+        max_broken_info=registry.metrics.max_broken_info,
+    )
+
+
+def _rendered(reports: Iterable[Report], output: OutputFormat) -> str:
+    if output is OutputFormat.JSON:
+        return render_json(reports)
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        render_table(reports, console)
+    return capture.get()
+
+
+def _print(text: str) -> None:
+    """Print all of it at once; where nobody reads, that is no error."""
+    try:
+        typer.echo(text, nl=False)
+    except BrokenPipeError:
+        # Else the interpreter tries again at its end, and complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    # A loop that ends forgets the handlers that were there before it.
+    handlers = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+async def _unless_signaled(work: Coroutine[Any, Any, T]) -> T | signal.Signals:
+    """Do the work, unless a signal ends it before it is done: then return that."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    received: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        received.append(number)
+        task.cancel()
+
+    for number in _ENDING_SIGNALS:
+        loop.add_signal_handler(number, end, number)
+    try:
+        result = await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+    return received[0] if received else result
+
+
+def _end_on_signals(*, gracefully: bool = False) -> None:
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(0 if gracefully else _status_of(number))
+
+    for number in _ENDING_SIGNALS:
+        signal.signal(number, end)
+
+
+def _status_of(number: int) -> int:
+    """The status that shells give a process that a signal ended."""
+    return 128 + number

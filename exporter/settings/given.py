@@ -1,0 +1,208 @@
+"""Values as they were given: under which key, where, and how an error shows them."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Final, TypeAlias
+
+from pydantic import BaseModel, SecretStr
+
+from exporter.oci import quoted
+from exporter.settings.models import RegistryDefaults, RegistrySettings, Settings
+
+KeyPath: TypeAlias = tuple[str, ...]  # ("metrics", "image_host")
+REGISTRIES: Final[KeyPath] = ("registries",)
+
+_MASK: Final = "***"
+_LOOKS_SECRET = re.compile(r"pass|pw|secret|token|auth|cred|key", re.IGNORECASE)
+_PLAIN_KEY = re.compile(r"[!-~]{1,100}")
+# Sorting the possibly secret parts of addresses from the others: a user before @, a token after ? or #.
+_ADDRESS = re.compile(r"(?P<scheme>.*?://)?(?P<user>.*@)?(?P<host>[^?#]*)(?P<query>[?#].*)?", re.DOTALL)
+
+
+class ConfigurationError(Exception):
+    """The configuration is wrong; the text has one line for each problem, and no secret in it."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(dict.fromkeys(problems))
+        super().__init__("\n".join(self.problems))
+
+
+def _paths(model: type[BaseModel]) -> tuple[KeyPath, ...]:
+    paths: list[KeyPath] = []
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            paths += [(name, *rest) for rest in _paths(info.annotation)]
+        else:
+            paths.append((name,))
+    return tuple(paths)
+
+
+DEFAULT_PATHS: Final = _paths(RegistryDefaults)
+REGISTRY_PATHS: Final = _paths(RegistrySettings)
+TOP_PATHS: Final = _paths(Settings)
+_SECRET_KEYS: Final = frozenset(
+    name for name, info in Settings.model_fields.items() if SecretStr.__name__ in str(info.annotation)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One value: its key with dots, and its origin: a flag, a variable or a line of a file."""
+
+    key: str
+    value: Any = field(repr=False)
+    origin: str
+
+    def problem(self, text: str, part: str | None = None, *, hidden: bool = False) -> str:
+        """Say in one line what is wrong with it; `part` is what of the value to show, where not all."""
+        shown = _MASK if hidden else self._shown(self.value if part is None else part)
+        return f"{_shown_key(self.key)}: {shown}: {text} ({self.origin})"
+
+    def unknown(self, known: Iterable[str]) -> str:
+        """Say in one line that there is no such key; `known` are those beside it."""
+        name = self.key.rpartition(".")[2]
+        close = get_close_matches(name, [*known], 1)
+        # A secret may stand behind any misspelling of its key, so only what is certainly none is shown.
+        meant_for_secret = _LOOKS_SECRET.search(name) or (close and close[0] in _SECRET_KEYS)
+        certain = not meant_for_secret and (close or not isinstance(self.value, str))
+        shown = self._shown(self.value) if certain else _MASK
+        hint = f"; did you mean {close[0]}?" if close else ""
+        return f"{_shown_key(self.key)}: {shown}: expected a key that is known{hint} ({self.origin})"
+
+    def _shown(self, value: object) -> str:
+        return _MASK if self.key.rpartition(".")[2] in _SECRET_KEYS else _written(value)
+
+
+def _written(value: object) -> str:
+    match value:
+        case str():
+            return quoted(_masked(value))
+        case None:
+            return "nothing"
+        case bool() | int() | float():
+            return str(value).lower()
+        case _:
+            # What is in a list or a mapping may be secret.
+            return "a mapping" if isinstance(value, Mapping) else f"a {type(value).__name__}"
+
+
+def _shown_key(key: str) -> str:
+    return key if _PLAIN_KEY.fullmatch(key) else quoted(key)
+
+
+def _masked(text: str) -> str:
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        return _MASK
+    user = f"{_MASK}@" if match["user"] else ""
+    query = f"{match['query'][0]}{_MASK}" if match["query"] else ""
+    return f"{match['scheme'] or ''}{user}{match['host']}{query}"
+
+
+Values: TypeAlias = dict[KeyPath, Given]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One registry of a list: how its keys begin, where it stands, and what is given there."""
+
+    key: str
+    origin: str
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """A value for a listed registry; `registry` is its name, as a variable spells it, or its position."""
+
+    registry: str
+    path: KeyPath
+    given: Given
+
+
+@dataclass(slots=True)
+class Source:
+    """What one source gives. `registries` is None where it has no list of them."""
+
+    values: Values = field(default_factory=dict)
+    registries: tuple[Entry, ...] | None = None
+    amendments: list[Amendment] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+OriginOf: TypeAlias = Callable[[Mapping[Any, Any], object], str]
+
+
+def read_keys(
+    document: Mapping[Any, Any], paths: Sequence[KeyPath], prefix: str, origin_of: OriginOf
+) -> tuple[Values, list[str]]:
+    """Gather the known keys of a document, and a problem for each unknown one."""
+    values: Values = {}
+    problems: list[str] = []
+    known = tuple(dict.fromkeys(path[0] for path in paths))
+    for name, value in document.items():
+        given = Given(f"{prefix}{name}", value, origin_of(document, name))
+        deeper = tuple(path[1:] for path in paths if path[0] == name and len(path) > 1)
+        if name not in known:
+            problems.append(given.unknown(known))
+        elif not deeper:
+            values[(name,)] = given
+        elif isinstance(value, Mapping):
+            inner, more = read_keys(value, deeper, f"{given.key}.", origin_of)
+            values |= {(name, *path): found for path, found in inner.items()}
+            problems += more
+        elif value is not None:
+            problems.append(given.problem("expected a mapping"))
+    return values, problems
+
+
+def read_registries(listed: Given, origin_of: OriginOf) -> tuple[tuple[Entry, ...], list[str]]:
+    """Read a list of registries, or a mapping of their names to their settings."""
+    entries: list[Entry] = []
+    problems: list[str] = []
+    named = isinstance(listed.value, Mapping)
+    if isinstance(listed.value, Mapping):
+        items = [(name, value, origin_of(listed.value, name)) for name, value in listed.value.items()]
+    elif isinstance(listed.value, list):
+        items = [
+            (position, value, _origin_of_item(value, listed, origin_of))
+            for position, value in enumerate(listed.value)
+        ]
+    else:
+        return (), [listed.problem("expected a list of registries, or a mapping of names to registries")]
+    for label, value, origin in items:
+        key = f"registries.{label}"
+        if not isinstance(value, Mapping):
+            problems.append(
+                Given(key, value, origin).problem("expected the settings of a registry, with its url")
+            )
+            continue
+        paths = [path for path in REGISTRY_PATHS if not (named and path == ("name",))]
+        values, more = read_keys(value, paths, f"{key}.", origin_of)
+        problems += more
+        if named:
+            values[("name",)] = Given(f"{key}.name", label, origin)
+        entries.append(Entry(key, origin, values))
+    return tuple(entries), problems
+
+
+def _origin_of_item(item: object, listed: Given, origin_of: OriginOf) -> str:
+    # A list has no lines of its own; its items begin at their first key.
+    return origin_of(item, next(iter(item))) if isinstance(item, Mapping) and item else listed.origin
+
+
+def read_addresses(texts: Iterable[str], origin: str) -> tuple[Entry, ...]:
+    """Read registries that are given as `URL` or `NAME=URL`."""
+    entries = []
+    for position, text in enumerate(texts):
+        key = f"registries.{position}"
+        name, equals, url = text.partition("=")
+        if not equals or "/" in name:
+            name, url = "", text
+        values: Values = {("url",): Given(f"{key}.url", url, origin)}
+        if equals and url != text:
+            values[("name",)] = Given(f"{key}.name", name, origin)
+        entries.append(Entry(key, origin, values))
+    return tuple(entries)

@@ -1,0 +1,181 @@
+"""From flags, environment and file to settings: which value counts, and what to say of a wrong one."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from exporter.settings.environment import read_environment
+from exporter.settings.file import read_file
+from exporter.settings.given import (
+    DEFAULT_PATHS,
+    REGISTRIES,
+    Amendment,
+    ConfigurationError,
+    Entry,
+    Given,
+    Source,
+    Values,
+    read_addresses,
+)
+from exporter.settings.models import Settings
+from exporter.settings.values import URL_EXPECTED, WrongValueError, default_name
+
+_PASSWORD: Final = frozenset({("password",), ("password_file",)})
+_NO_REGISTRY: Final = (
+    "registries: nothing: expected at least one registry,"
+    " from --registry, REGISTRY_INTEGRITY_REGISTRIES or the file"
+)
+
+
+def load_settings(
+    flags: Mapping[str, object], config_file: Path | None, environment: Mapping[str, str]
+) -> Settings:
+    """Read and merge all sources, and check the result.
+
+    A flag counts more than the environment, that more than the file, that more than a default. Of what one
+    source gives, a registry's own value counts more than the one for all registries. The list of registries
+    is taken whole, from the source that counts most among those that have one.
+
+    `flags` maps names of settings to texts, and `registries` to texts of the form `URL` or `NAME=URL`; what
+    is None was not given.
+
+    Raises:
+        ConfigurationError: something is wrong; the error tells all of it, and no secret.
+    """
+    sources = (
+        _read_flags(flags),
+        read_environment(environment),
+        read_file(config_file) if config_file is not None else Source(),
+    )
+    merged = _Merged(sources)
+    problems = [*(problem for source in sources for problem in source.problems), *merged.problems]
+    try:
+        settings = Settings(**merged.document())
+    except ValidationError as error:
+        # No cause: pydantic's error holds the values themselves.
+        raise ConfigurationError([*problems, *merged.explain(error)]) from None
+    if not settings.registries and not problems:
+        problems = [_NO_REGISTRY]
+    if problems:
+        raise ConfigurationError(problems)
+    return settings
+
+
+def _read_flags(flags: Mapping[str, object]) -> Source:
+    source = Source()
+    for name, value in flags.items():
+        if isinstance(value, str):
+            source.values[(name,)] = Given(name, value, f"flag --{name.replace('_', '-')}")
+    addresses = flags.get("registries")
+    if isinstance(addresses, Sequence) and addresses:
+        listed = Given("registries", addresses, "flag --registry")
+        source.values[REGISTRIES] = listed
+        source.registries = read_addresses(addresses, listed.origin)
+    return source
+
+
+class _Merged:
+    """The values that count, at the top level and for each registry."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        """Merge sources, of which the first counts most."""
+        self.problems: list[str] = []
+        listings = [source for source in sources if source.registries is not None]
+        self._entries = (listings[0].registries or ()) if listings else ()
+        self._replaced = [source.registries or () for source in listings[1:]]
+        self._top = _merge(source.values for source in reversed(sources))
+        layers: list[list[Values]] = [[] for _ in self._entries]
+        for source in reversed(sources):
+            defaults = {path: given for path, given in source.values.items() if path in DEFAULT_PATHS}
+            for entry, layer in zip(self._entries, layers, strict=True):
+                layer.append(defaults)
+                if listings[0] is source:
+                    layer.append(entry.values)
+            for amendment in source.amendments:
+                for position in self._addressed(amendment):
+                    layers[position].append({amendment.path: amendment.given})
+        self._registries = [_merge(layer) for layer in layers]
+
+    def document(self) -> dict[str, Any]:
+        """What the models read."""
+        return {**_nested(self._top), "registries": [_nested(values) for values in self._registries]}
+
+    def explain(self, error: ValidationError) -> Iterator[str]:
+        """Tell what the models found wrong."""
+        for details in error.errors(include_url=False):
+            place = tuple(details["loc"])
+            values, path, prefix, origin = self._top, place, "", "default"
+            if place[:1] == REGISTRIES and len(place) > 1:
+                entry = self._entries[int(place[1])]
+                values, path = self._registries[int(place[1])], place[2:]
+                prefix, origin = f"{entry.key}.", entry.origin
+            wrong = details.get("ctx", {}).get("error")
+            if not isinstance(
+                wrong, WrongValueError
+            ):  # what has no value to be read: a URL that is not there
+                wrong = WrongValueError(URL_EXPECTED)
+            key = (wrong.key,) if wrong.key is not None else tuple(str(name) for name in path)
+            given = values.get(key, Given(f"{prefix}{'.'.join(key)}", None, origin))
+            yield given.problem(str(wrong), wrong.value)
+
+    def _addressed(self, amendment: Amendment) -> Sequence[int]:
+        positions = _positions(amendment.registry, self._entries)
+        if len(positions) > 1:
+            text = "expected the position of a registry, since this may be the name of several"
+            self.problems.append(amendment.given.problem(text))
+            return ()
+        # What belongs to a registry of a list that another list replaced waits for that list's return.
+        if not positions and not any(_positions(amendment.registry, entries) for entries in self._replaced):
+            self.problems.append(
+                amendment.given.problem("expected the name or the position of a registry that is listed")
+            )
+        return positions
+
+
+def _merge(layers: Iterable[Values]) -> Values:
+    """Merge layers, of which the last counts most."""
+    merged: Values = {}
+    for layer in layers:
+        if not _PASSWORD.isdisjoint(layer):
+            # Two ways to give one value: whichever counts more displaces the other.
+            merged = {path: given for path, given in merged.items() if path not in _PASSWORD}
+        merged |= layer
+    return merged
+
+
+def _nested(values: Values) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for (*outer, name), given in values.items():
+        section = document
+        for key in outer:
+            section = section.setdefault(key, {})
+        section[name] = given.value
+    return document
+
+
+def _positions(registry: str, entries: Sequence[Entry]) -> list[int]:
+    named = [
+        position
+        for position, entry in enumerate(entries)
+        if _as_variable(_name_of(entry)) == _as_variable(registry)
+    ]
+    if not named and re.fullmatch("[0-9]{1,6}", registry) and int(registry) < len(entries):
+        return [int(registry)]
+    return named
+
+
+def _as_variable(name: str) -> str:
+    return re.sub("[^A-Z0-9]", "_", name.upper())
+
+
+def _name_of(entry: Entry) -> str:
+    name, url = entry.values.get(("name",)), entry.values.get(("url",))
+    if name is not None:
+        return str(name.value)
+    try:
+        return default_name(str(url.value)) if url is not None else ""
+    except ValueError:  # no URL, which the models will say
+        return ""

@@ -1,0 +1,246 @@
+"""The kinds of values that settings have: each is read from a text or from what YAML makes of it.
+
+Every function raises `WrongValueError`, whose text says what was expected.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import AddressValueError, IPv6Address
+from pathlib import Path
+from typing import Annotated, Final, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, SecretStr
+
+from exporter.oci import InvalidValueError, check_host, check_repository
+from exporter.settings.durations import parse_duration
+
+URL_EXPECTED: Final = "expected an http or https address such as https://registry.example.com"
+_HIGHEST_PORT: Final = 65535
+_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,100}")
+_URL_TEXT = re.compile(r"[!-~]{1,2000}")
+_URL_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:-]+)*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LONGEST_SECRET: Final = 64 * 1024
+
+E = TypeVar("E", bound=Enum)
+
+
+class WrongValueError(ValueError):
+    """A value is not what was expected; the text says what was.
+
+    `key` is the key at fault where that is not the one being read, `value` what to show where that is not
+    what was given.
+    """
+
+    def __init__(self, text: str, key: str | None = None, value: str | None = None) -> None:
+        super().__init__(text)
+        self.key = key
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where to listen; an empty `host` means every address, of IPv4 and IPv6. Port 0 is any free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `:PORT`, `HOST:PORT` or `[IPV6]:PORT`."""
+        host, colon, port = text.rpartition(":")
+        if not (colon and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= _HIGHEST_PORT):
+            raise WrongValueError(
+                f"expected :PORT, HOST:PORT or [IPV6]:PORT with a port from 0 to {_HIGHEST_PORT}"
+            )
+        if not host:
+            return cls("", int(port))
+        if not _is_host(host) or ":" in host.rpartition("]")[2]:
+            raise WrongValueError("expected :PORT, HOST:PORT or [IPV6]:PORT")
+        return cls(host.strip("[]"), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def default_name(url: str) -> str:
+    """Name a registry after its host and, where the URL has one, its port."""
+    return urlsplit(url).netloc.lower()
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise WrongValueError("expected a name of up to 100 letters, digits and . _ - : [ ]")
+    return value
+
+
+def _url(value: object) -> str:
+    if not isinstance(value, str) or not _URL_TEXT.fullmatch(value):
+        raise WrongValueError(URL_EXPECTED)
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme.lower() not in {"http", "https"}:
+        raise WrongValueError(URL_EXPECTED)
+    if "?" in rest or "#" in rest:
+        raise WrongValueError("expected an address without a query or a fragment")
+    if "@" in rest:
+        raise WrongValueError(
+            "expected an address without a user; username and password_file are keys of their own"
+        )
+    host, slash, path = rest.partition("/")
+    path = f"{slash}{path}".rstrip("/")
+    if not _is_host(host) or re.search(":0+$", host):
+        raise WrongValueError(URL_EXPECTED)
+    if not _URL_PATH.fullmatch(path):
+        raise WrongValueError("expected an address with a plain path, or with none")
+    return f"{scheme.lower()}://{host.lower()}{path}"
+
+
+def _is_host(text: str) -> bool:
+    try:
+        check_host(text)
+        if text.startswith("["):
+            IPv6Address(text[1:].partition("]")[0])
+    except (InvalidValueError, AddressValueError):
+        return False
+    return True
+
+
+def _is_repository(value: object) -> bool:
+    try:
+        check_repository(value if isinstance(value, str) else "")
+    except InvalidValueError:
+        return False
+    return True
+
+
+def _image_host(value: object) -> str:
+    host, slash, path = value.partition("/") if isinstance(value, str) else ("", "", "")
+    if not _is_host(host) or (slash and not _is_repository(path)):
+        raise WrongValueError("expected what stands before the repository in image names, without https://")
+    return f"{host}{slash}{path}"
+
+
+def _repositories(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = _json_list(value) if value.lstrip().startswith("[") else value.replace(",", " ").split()
+    if not isinstance(value, list | tuple) or not value:
+        raise WrongValueError("expected a list of at least one repository")
+    for item in value:
+        if not _is_repository(item):
+            raise WrongValueError("expected names of repositories, such as team/app", value=str(item))
+    return tuple(dict.fromkeys(value))
+
+
+def _json_list(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _secret(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return value
+    if not isinstance(value, str):
+        raise WrongValueError("expected a text; one that looks like a number stands in quotes")
+    if not value or _CONTROL.search(value):
+        raise WrongValueError("expected one line of text that is not empty")
+    return value
+
+
+def _username(value: object) -> str:
+    if not isinstance(value, str) or not value or ":" in value or _CONTROL.search(value):
+        raise WrongValueError("expected a user's name, without a colon")  # RFC 7617, 2
+    return value
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise WrongValueError("expected the path of a file")
+    return Path(value)
+
+
+def read_secret(path: Path, key: str) -> str:
+    """Read a secret from a file, less one trailing newline; `key` is the setting that names the file."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_SECRET + 1)
+        text = content.decode()
+    except OSError as error:
+        raise WrongValueError(f"expected a file that can be read: {error.strerror}", key) from error
+    except UnicodeDecodeError:
+        # No cause: it would hold the secret.
+        raise WrongValueError("expected a file of UTF-8 text", key) from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text or len(content) > _LONGEST_SECRET or _CONTROL.search(text):
+        raise WrongValueError("expected a file with one line of text", key)
+    return text
+
+
+def _duration(value: object) -> float:
+    try:
+        return parse_duration(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise WrongValueError(str(error)) from error
+
+
+def _positive_duration(value: object) -> float:
+    seconds = _duration(value)
+    if not seconds:
+        raise WrongValueError("expected a duration longer than 0s")
+    return seconds
+
+
+def whole_number(lowest: int, highest: int) -> BeforeValidator:
+    """Accept a whole number within bounds, both included."""
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+            raise WrongValueError(f"expected a whole number from {lowest} to {highest}")
+        return value
+
+    return BeforeValidator(read)
+
+
+def one_of(choices: type[E]) -> BeforeValidator:
+    """Accept the values of an enumeration."""
+    return BeforeValidator(_reader_of(choices))
+
+
+def _reader_of(choices: type[E]) -> Callable[[object], E]:
+    *first, last = (str(choice.value) for choice in choices)
+    expected = f"expected {', '.join(first)} or {last}"
+
+    def read(value: object) -> E:
+        try:
+            return choices(value)
+        except ValueError as error:
+            raise WrongValueError(expected) from error
+
+    return read
+
+
+def _listen_address(value: object) -> ListenAddress:
+    return (
+        value
+        if isinstance(value, ListenAddress)
+        else ListenAddress.parse(value if isinstance(value, str) else "")
+    )
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+Url = Annotated[str, BeforeValidator(_url)]
+ImageHost = Annotated[str, BeforeValidator(_image_host)]
+Repositories = Annotated[tuple[str, ...], BeforeValidator(_repositories)]
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Username = Annotated[str, BeforeValidator(_username)]
+FilePath = Annotated[Path, BeforeValidator(_path)]
+Duration = Annotated[float, BeforeValidator(_positive_duration)]
+Delay = Annotated[float, BeforeValidator(_duration)]
+Address = Annotated[ListenAddress, BeforeValidator(_listen_address)]

@@ -1,0 +1,79 @@
+"""The routes of the daemon."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from exporter.daemon import LastReports
+from exporter.metrics import ExporterMetrics
+from exporter.web.negotiation import accepts_gzip, best_format
+from exporter.web.page import StatusPage
+
+_STYLE: Final = files("exporter.web").joinpath("templates", "style.css").read_bytes()
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Server": "registry-integrity-exporter",  # else aiohttp names itself, Python and both versions
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def create_app(
+    metrics: ExporterMetrics, reports: LastReports, urls: Mapping[str, str], version: str
+) -> web.Application:
+    """Make the application; `urls` are those of all registries by name, in the order to show them in."""
+    routes = _Routes(metrics, StatusPage(version, urls, reports))
+    app = web.Application()
+    app.router.add_get("/", routes.page)
+    app.router.add_get("/style.css", routes.style)
+    app.router.add_get("/metrics", routes.metrics)
+    app.router.add_get("/-/healthy", routes.healthy)
+    app.router.add_get("/-/ready", routes.ready)
+    app.on_response_prepare.append(_add_headers)
+    return app
+
+
+class _Routes:
+    def __init__(self, metrics: ExporterMetrics, page: StatusPage) -> None:
+        self._metrics = metrics
+        self._page = page
+
+    async def page(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._page.render(), content_type="text/html", charset="utf-8")
+
+    async def style(self, _request: web.Request) -> web.Response:
+        return web.Response(body=_STYLE, content_type="text/css", charset="utf-8")
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        wanted = best_format(_header(request, hdrs.ACCEPT))
+        compress = accepts_gzip(_header(request, hdrs.ACCEPT_ENCODING))
+        body = await self._metrics.scrape(wanted, request.query.getall("name[]", []), compress=compress)
+        headers = {hdrs.CONTENT_TYPE: wanted.value, hdrs.VARY: "Accept, Accept-Encoding"}
+        if compress:
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+        return web.Response(body=body, headers=headers)
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(text="healthy\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        missing = self._metrics.not_contacted
+        if missing:
+            return web.Response(status=503, text=f"not yet contacted: {', '.join(missing)}\n")
+        return web.Response(text="ready\n")
+
+
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+
+
+def _header(request: web.Request, name: str) -> str:
+    return ",".join(request.headers.getall(name, []))

@@ -1,0 +1,65 @@
+"""Walking the storage for repositories and tags."""
+
+from dataclasses import dataclass, field
+
+from sample import storage as layout
+from sample.storage import Storage
+
+
+@dataclass
+class CatalogWalk:
+    """One walk for `size` repositories after `last`, or for all (`registry.Repositories`).
+
+    It counts as full when, on entering a folder, exactly `size` have been found. A repository with another
+    below it whose name begins with a digit is found right after that one, with no folder to enter between
+    them: where that overfills the page the walk goes on to its end, and no next page is promised.
+    """
+
+    storage: Storage
+    last: str = ""
+    size: int | None = None
+    found: list[str] = field(default_factory=list)
+    full: bool = False
+
+    def walk(self, below: str = "") -> None:
+        """Walk one folder and what is below it; FileNotFoundError where there is no storage."""
+        for name in self.storage.names(_folder(below)):
+            path = f"{below}/{name}" if below else name
+            if name == "_layers" and _order(self.last) < _order(below):
+                self.found.append(below)
+            if name.startswith("_"):
+                continue
+            if len(self.found) == self.size:
+                self.full = True
+            elif self.storage.is_folder(_folder(path)):
+                self.walk(path)
+
+
+def page(storage: Storage, last: str, size: int) -> tuple[list[str], bool]:
+    """Return one page of the catalog, and whether the registry promises another."""
+    walk = CatalogWalk(storage, last, size)
+    try:
+        walk.walk()
+    except FileNotFoundError:
+        return [], False
+    return walk.found[:size], walk.full
+
+
+def repositories(storage: Storage) -> list[str]:
+    """Return all repositories; FileNotFoundError where there is no storage."""
+    walk = CatalogWalk(storage)
+    walk.walk()
+    return walk.found
+
+
+def tags(storage: Storage, repository: str) -> list[str]:
+    """Return a repository's tags; FileNotFoundError where it has no folder of them."""
+    return storage.names(layout.tags_folder(repository))
+
+
+def _folder(path: str) -> str:
+    return f"{layout.REPOSITORIES}/{path}" if path else layout.REPOSITORIES
+
+
+def _order(repository: str) -> str:
+    return repository.replace("/", "\0")

@@ -1,0 +1,607 @@
+"""The exposition, compared whole; what it costs; and that the documentation tells the same."""
+
+import asyncio
+import gzip
+import math
+import re
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.daemon import LastReports
+from exporter.integrity.finding import Finding, Impact, Kind, Reason, Verdict
+from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
+from exporter.metrics import ExportedRegistry, ExporterMetrics, Format
+from exporter.metrics.live import LiveCollector
+from exporter.metrics.reports import ReportCollector
+from exporter.oci import Digest
+from tests.parts.programs import find_program
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+CHILD = Digest("sha256:" + "c" * 64)
+LAYER = Digest("sha256:" + "1" * 64)
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)  # 1772366400
+
+PRIVATE = ExportedRegistry("private", "https://registry.example", 900)
+EDGE = ExportedRegistry("edge", "http://edge.example:5000/mirror/", 60.5)
+
+
+def finding(**changes: object) -> Finding:
+    """An index's child that is gone, unless told otherwise."""
+    usual = Finding(
+        verdict=Verdict.BROKEN,
+        reason=Reason.MISSING,
+        impact=Impact.PULL,
+        stale=False,
+        repository="team/app",
+        kind=Kind.CHILD,
+        digest=CHILD,
+        media_type="application/vnd.oci.image.manifest.v1+json",
+        size=1234,
+        platform="linux/amd64",
+        tags=("latest", "v7"),
+        detail="GET ... answered 404 MANIFEST_UNKNOWN",
+        first_seen=NOON,
+    )
+    return replace(usual, **changes)
+
+
+def repository(name: str, *findings: Finding, **fields: object) -> RepositoryReport:
+    """What is known of a repository, nothing but the findings unless told otherwise."""
+    usual = RepositoryReport(name, walked=True, checked=dict.fromkeys(Kind, 0), findings=findings)
+    return replace(usual, **fields)
+
+
+def report(registry: ExportedRegistry, *repositories: RepositoryReport, **fields: object) -> Report:
+    """A complete cycle that ended at noon."""
+    usual = Report(
+        registry=registry.name,
+        url=registry.url,
+        kind=RegistryKind.PRIVATE,
+        outcome=Outcome.COMPLETE,
+        catalog_accessible=True,
+        started_at=NOON,
+        finished_at=NOON,
+        duration_seconds=8.1,
+        requests=20,
+        extra_requests={},
+        repositories={found.name: found for found in repositories},
+        last_success=NOON,
+        repositories_at_success=len(repositories),
+    )
+    return replace(usual, **fields)
+
+
+PRIVATE_REPORT = report(
+    PRIVATE,
+    repository(
+        "team/app",
+        finding(),
+        finding(
+            kind=Kind.LAYER,
+            digest=LAYER,
+            platform=None,
+            tags=("v7",),
+            reason=Reason.TRUNCATED,
+            impact=Impact.METADATA,
+        ),
+        finding(kind=Kind.TAG, digest=None, platform=None, tags=("bad",), reason=Reason.MALFORMED),
+        finding(verdict=Verdict.UNVERIFIED, reason=Reason.TIMEOUT, digest=Digest.of(b"1")),
+        finding(verdict=Verdict.UNVERIFIED, reason=Reason.TIMEOUT, digest=Digest.of(b"2")),
+        finding(verdict=Verdict.UNVERIFIED, reason=Reason.SERVER_ERROR, digest=Digest.of(b"3")),
+        tags=4,
+        checked={Kind.TAG: 4, Kind.CHILD: 6, Kind.CONFIG: 5, Kind.LAYER: 12},
+        stale=1,
+        stuck=2,
+        skipped=3,
+    ),
+    repository("base", tags=1, checked=dict.fromkeys(Kind, 1), skipped=1, last_verified=NOON),
+)
+EDGE_REPORT = report(
+    EDGE,
+    outcome=Outcome.FAILED,
+    catalog_accessible=False,
+    duration_seconds=0.25,
+    last_success=None,
+    repositories_at_success=None,
+)
+
+
+class Exporter:
+    """Some metrics with the reports that they are over."""
+
+    def __init__(self, *registries: ExportedRegistry) -> None:
+        self.reports = LastReports()
+        self.metrics = ExporterMetrics(registries, self.reports, "1.2.3")
+
+    async def publish(self, *reports: Report) -> None:
+        for last in reports:
+            self.reports.replace(last)
+        await self.metrics.refresh()
+
+    async def text(self, *names: str) -> str:
+        return (await self.metrics.scrape(Format.TEXT, names)).decode()
+
+    async def samples(self, name: str) -> dict[tuple[str, ...], float]:
+        """The values of one name by the values of the labels, in the alphabetical order of these."""
+        return {
+            tuple(value for _, value in sorted(sample.labels.items())): sample.value
+            for family in parse_text(await self.text())
+            for sample in family.samples
+            if sample.name == f"registry_integrity_{name}"
+        }
+
+
+def own_part(text: str) -> str:
+    """What stands before that which every Python program shows."""
+    return re.split(r"^# HELP (?:process|python)_", text, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+EXPOSITION = """\
+# HELP registry_integrity_catalog_accessible Whether the last cycle read the whole catalog of the registry (1) or not (0).
+# TYPE registry_integrity_catalog_accessible gauge
+registry_integrity_catalog_accessible{registry="private"} 1.0
+registry_integrity_catalog_accessible{registry="edge"} 0.0
+# HELP registry_integrity_repositories Repositories that the last complete cycle saw.
+# TYPE registry_integrity_repositories gauge
+registry_integrity_repositories{registry="private"} 2.0
+# HELP registry_integrity_tags Tags in the repository.
+# TYPE registry_integrity_tags gauge
+registry_integrity_tags{registry="private",repository="base"} 1.0
+registry_integrity_tags{registry="private",repository="team/app"} 4.0
+# HELP registry_integrity_broken_tags Tags of the repository that cannot be pulled for some platform.
+# TYPE registry_integrity_broken_tags gauge
+registry_integrity_broken_tags{registry="private",repository="base"} 0.0
+registry_integrity_broken_tags{registry="private",repository="team/app"} 3.0
+# HELP registry_integrity_checked_references Distinct references of the repository that were checked, whatever was found.
+# TYPE registry_integrity_checked_references gauge
+registry_integrity_checked_references{kind="tag",registry="private",repository="base"} 1.0
+registry_integrity_checked_references{kind="child",registry="private",repository="base"} 1.0
+registry_integrity_checked_references{kind="config",registry="private",repository="base"} 1.0
+registry_integrity_checked_references{kind="layer",registry="private",repository="base"} 1.0
+registry_integrity_checked_references{kind="tag",registry="private",repository="team/app"} 4.0
+registry_integrity_checked_references{kind="child",registry="private",repository="team/app"} 6.0
+registry_integrity_checked_references{kind="config",registry="private",repository="team/app"} 5.0
+registry_integrity_checked_references{kind="layer",registry="private",repository="team/app"} 12.0
+# HELP registry_integrity_broken_references References of the repository that the registry cannot serve.
+# TYPE registry_integrity_broken_references gauge
+registry_integrity_broken_references{kind="tag",registry="private",repository="base"} 0.0
+registry_integrity_broken_references{kind="child",registry="private",repository="base"} 0.0
+registry_integrity_broken_references{kind="config",registry="private",repository="base"} 0.0
+registry_integrity_broken_references{kind="layer",registry="private",repository="base"} 0.0
+registry_integrity_broken_references{kind="tag",registry="private",repository="team/app"} 1.0
+registry_integrity_broken_references{kind="child",registry="private",repository="team/app"} 1.0
+registry_integrity_broken_references{kind="config",registry="private",repository="team/app"} 0.0
+registry_integrity_broken_references{kind="layer",registry="private",repository="team/app"} 1.0
+# HELP registry_integrity_unverified_references References of the repository whose state could not be determined.
+# TYPE registry_integrity_unverified_references gauge
+registry_integrity_unverified_references{kind="child",reason="server_error",registry="private",repository="team/app"} 1.0
+registry_integrity_unverified_references{kind="child",reason="timeout",registry="private",repository="team/app"} 2.0
+# HELP registry_integrity_stale_references References of the repository that keep an earlier verdict, because the last cycle could not ask.
+# TYPE registry_integrity_stale_references gauge
+registry_integrity_stale_references{registry="private",repository="base"} 0.0
+registry_integrity_stale_references{registry="private",repository="team/app"} 1.0
+# HELP registry_integrity_stuck_references References of the repository that answered an error for three cycles or more.
+# TYPE registry_integrity_stuck_references gauge
+registry_integrity_stuck_references{registry="private",repository="base"} 0.0
+registry_integrity_stuck_references{registry="private",repository="team/app"} 2.0
+# HELP registry_integrity_broken_reference_info A reference that the registry cannot serve, once for each tag whose pull it breaks; always 1.
+# TYPE registry_integrity_broken_reference_info gauge
+registry_integrity_broken_reference_info{digest="",image="registry.example/team/app:bad",impact="pull",kind="tag",platform="",reason="malformed",registry="private",repository="team/app",tag="bad"} 1.0
+registry_integrity_broken_reference_info{digest="sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",image="registry.example/team/app:latest",impact="pull",kind="child",platform="linux/amd64",reason="missing",registry="private",repository="team/app",tag="latest"} 1.0
+registry_integrity_broken_reference_info{digest="sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",image="registry.example/team/app:v7",impact="pull",kind="child",platform="linux/amd64",reason="missing",registry="private",repository="team/app",tag="v7"} 1.0
+registry_integrity_broken_reference_info{digest="sha256:1111111111111111111111111111111111111111111111111111111111111111",image="registry.example/team/app:v7",impact="metadata",kind="layer",platform="",reason="truncated",registry="private",repository="team/app",tag="v7"} 1.0
+# HELP registry_integrity_broken_references_not_listed Series of broken_reference_info that were left out, because there are too many.
+# TYPE registry_integrity_broken_references_not_listed gauge
+registry_integrity_broken_references_not_listed{registry="private"} 0.0
+registry_integrity_broken_references_not_listed{registry="edge"} 0.0
+# HELP registry_integrity_ignored_references References that are left alone on purpose, such as foreign layers.
+# TYPE registry_integrity_ignored_references gauge
+registry_integrity_ignored_references{registry="private"} 4.0
+registry_integrity_ignored_references{registry="edge"} 0.0
+# HELP registry_integrity_repository_last_verified_timestamp_seconds When a walk of the repository last left nothing unverified, since the epoch.
+# TYPE registry_integrity_repository_last_verified_timestamp_seconds gauge
+registry_integrity_repository_last_verified_timestamp_seconds{registry="private",repository="base"} 1.7723664e+09
+# HELP registry_integrity_last_run_timestamp_seconds When the last cycle ended, whatever its outcome, since the epoch.
+# TYPE registry_integrity_last_run_timestamp_seconds gauge
+registry_integrity_last_run_timestamp_seconds{registry="private"} 1.7723664e+09
+registry_integrity_last_run_timestamp_seconds{registry="edge"} 1.7723664e+09
+# HELP registry_integrity_last_success_timestamp_seconds When the last complete cycle ended, since the epoch.
+# TYPE registry_integrity_last_success_timestamp_seconds gauge
+registry_integrity_last_success_timestamp_seconds{registry="private"} 1.7723664e+09
+# HELP registry_integrity_cycle_duration_seconds How long the last cycle took.
+# TYPE registry_integrity_cycle_duration_seconds gauge
+registry_integrity_cycle_duration_seconds{registry="private"} 8.1
+registry_integrity_cycle_duration_seconds{registry="edge"} 0.25
+# HELP registry_integrity_build_info The version of this exporter; always 1.
+# TYPE registry_integrity_build_info gauge
+registry_integrity_build_info{version="1.2.3"} 1.0
+# HELP registry_integrity_interval_seconds How often a cycle of the registry shall run.
+# TYPE registry_integrity_interval_seconds gauge
+registry_integrity_interval_seconds{registry="private"} 900.0
+registry_integrity_interval_seconds{registry="edge"} 60.5
+# HELP registry_integrity_cycles_total Cycles of the registry that ended, by outcome.
+# TYPE registry_integrity_cycles_total counter
+registry_integrity_cycles_total{outcome="complete",registry="private"} 1.0
+registry_integrity_cycles_total{outcome="incomplete",registry="private"} 0.0
+registry_integrity_cycles_total{outcome="failed",registry="private"} 0.0
+registry_integrity_cycles_total{outcome="complete",registry="edge"} 0.0
+registry_integrity_cycles_total{outcome="incomplete",registry="edge"} 0.0
+registry_integrity_cycles_total{outcome="failed",registry="edge"} 2.0
+# HELP registry_integrity_cycle_overruns_total Cycles of the registry that took longer than its interval.
+# TYPE registry_integrity_cycle_overruns_total counter
+registry_integrity_cycle_overruns_total{registry="private"} 0.0
+registry_integrity_cycle_overruns_total{registry="edge"} 1.0
+# HELP registry_integrity_http_requests_total Requests that this exporter made to the registry; the code is error where there was no answer.
+# TYPE registry_integrity_http_requests_total counter
+registry_integrity_http_requests_total{code="error",method="GET",registry="private"} 1.0
+registry_integrity_http_requests_total{code="200",method="HEAD",registry="private"} 1.0
+registry_integrity_http_requests_total{code="404",method="HEAD",registry="private"} 1.0
+# HELP registry_integrity_http_request_duration_seconds How long the requests of this exporter to the registry took.
+# TYPE registry_integrity_http_request_duration_seconds histogram
+registry_integrity_http_request_duration_seconds_bucket{le="0.005",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.01",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.025",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.05",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.1",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.25",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.5",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="1.0",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="2.5",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="5.0",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="10.0",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="30.0",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="60.0",method="GET",registry="private"} 0.0
+registry_integrity_http_request_duration_seconds_bucket{le="+Inf",method="GET",registry="private"} 1.0
+registry_integrity_http_request_duration_seconds_count{method="GET",registry="private"} 1.0
+registry_integrity_http_request_duration_seconds_sum{method="GET",registry="private"} 61.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.005",method="HEAD",registry="private"} 1.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.01",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.025",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.05",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.1",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.25",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="0.5",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="1.0",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="2.5",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="5.0",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="10.0",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="30.0",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="60.0",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_bucket{le="+Inf",method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_count{method="HEAD",registry="private"} 2.0
+registry_integrity_http_request_duration_seconds_sum{method="HEAD",registry="private"} 0.011
+# HELP registry_integrity_http_retries_total Requests of this exporter to the registry that were made again, by what had gone wrong.
+# TYPE registry_integrity_http_retries_total counter
+registry_integrity_http_retries_total{reason="timeout",registry="private"} 1.0
+"""  # noqa: E501 - an exposition has lines of any length
+
+
+async def test_exposition_of_two_registries():
+    """Every family stands there once, with its HELP, its series of both registries, and the right values."""
+    exporter = Exporter(PRIVATE, EDGE)
+    await exporter.publish(PRIVATE_REPORT, EDGE_REPORT)
+    exporter.metrics.cycle_ended("private", Outcome.COMPLETE)
+    exporter.metrics.cycle_ended("edge", Outcome.FAILED)
+    exporter.metrics.cycle_ended("edge", Outcome.FAILED)
+    exporter.metrics.cycle_overran("edge")
+    requests = exporter.metrics.requests("private")
+    requests.requested("HEAD", "200", 0.005)
+    requests.requested("HEAD", "404", 0.006)
+    requests.requested("GET", "error", 61.0)
+    requests.retried("timeout")
+    assert own_part(await exporter.text()) == EXPOSITION
+
+
+async def test_exposition_before_the_first_report():
+    """What is known from the start is there, and nothing is claimed of a registry that was not asked yet."""
+    assert own_part(await Exporter(PRIVATE).text()) == (
+        "# HELP registry_integrity_build_info The version of this exporter; always 1.\n"
+        "# TYPE registry_integrity_build_info gauge\n"
+        'registry_integrity_build_info{version="1.2.3"} 1.0\n'
+        "# HELP registry_integrity_interval_seconds How often a cycle of the registry shall run.\n"
+        "# TYPE registry_integrity_interval_seconds gauge\n"
+        'registry_integrity_interval_seconds{registry="private"} 900.0\n'
+        "# HELP registry_integrity_cycles_total Cycles of the registry that ended, by outcome.\n"
+        "# TYPE registry_integrity_cycles_total counter\n"
+        'registry_integrity_cycles_total{outcome="complete",registry="private"} 0.0\n'
+        'registry_integrity_cycles_total{outcome="incomplete",registry="private"} 0.0\n'
+        'registry_integrity_cycles_total{outcome="failed",registry="private"} 0.0\n'
+        "# HELP registry_integrity_cycle_overruns_total"
+        " Cycles of the registry that took longer than its interval.\n"
+        "# TYPE registry_integrity_cycle_overruns_total counter\n"
+        'registry_integrity_cycle_overruns_total{registry="private"} 0.0\n'
+    )
+
+
+async def test_vanished_repository_takes_its_series_with_it():
+    """Once a report no longer has a repository, no series names it."""
+    exporter = Exporter(PRIVATE)
+    await exporter.publish(PRIVATE_REPORT)
+    assert "team/app" in await exporter.text()
+    await exporter.publish(report(PRIVATE, repository("base", tags=1)))
+    text = await exporter.text()
+    assert "team/app" not in text
+    assert "registry_integrity_unverified_references" not in text
+    assert await exporter.samples("tags") == {("private", "base"): 1}
+
+
+async def test_label_values_are_escaped():
+    """Quotes, backslashes and line ends come back as they were; half a surrogate pair spoils nothing."""
+    hostile = 'a"b\\c\nd{e="f"} 1\n'
+    exporter = Exporter(PRIVATE)
+    await exporter.publish(
+        report(
+            PRIVATE, repository("\ud800"), repository(hostile, finding(repository=hostile, tags=(hostile,)))
+        )
+    )
+    assert r'repository="a\"b\\c\nd{e=\"f\"} 1\n"' in await exporter.text()
+    assert await exporter.samples("tags") == {("private", hostile): 0, ("private", "\\ud800"): 0}
+    (labels,) = await exporter.samples("broken_reference_info")
+    assert f"registry.example/{hostile}:{hostile}" in labels
+
+
+async def test_openmetrics_is_valid_and_says_the_same():
+    """Prometheus' own parser reads it; it ends with one `# EOF`; samples are those of the text format."""
+    exporter = Exporter(PRIVATE, EDGE)
+    await exporter.publish(PRIVATE_REPORT, EDGE_REPORT)
+    exporter.metrics.requests("private").requested("HEAD", "200", 0.02)
+    written = (await exporter.metrics.scrape(Format.OPENMETRICS)).decode()
+    assert written.endswith("\n# EOF\n")
+    assert written.count("# EOF") == 1
+    assert _own_samples(parse_openmetrics(written)) == _own_samples(parse_text(await exporter.text()))
+    assert "# TYPE registry_integrity_cycles counter" in written
+
+
+def _own_samples(families: Iterator[Metric]) -> list[object]:
+    return [
+        (sample.name, sorted(sample.labels.items()), sample.value)
+        for family in families
+        for sample in family.samples
+        if sample.name.startswith("registry_integrity_")
+    ]
+
+
+async def test_families_of_reports_read_the_same_in_both_formats():
+    """That is why they are written once for both: gauges all, and no HELP needs escaping."""
+    collector = ReportCollector([PRIVATE, EDGE], lambda: {"private": PRIVATE_REPORT, "edge": EDGE_REPORT})
+    assert Format.TEXT.write(collector) + b"# EOF\n" == Format.OPENMETRICS.write(collector)
+    assert all(family.type == "gauge" and '"' not in family.documentation for family in collector.describe())
+
+
+async def test_promtool_has_nothing_to_say():
+    """`promtool check metrics` is silent."""
+    exporter = Exporter(PRIVATE, EDGE)
+    await exporter.publish(PRIVATE_REPORT, EDGE_REPORT)
+    exporter.metrics.requests("private").requested("HEAD", "200", 0.02)
+    exporter.metrics.requests("private").retried("timeout")
+    checked = await asyncio.to_thread(
+        subprocess.run,
+        [find_program("promtool"), "check", "metrics"],
+        input=await exporter.metrics.scrape(Format.TEXT),
+        capture_output=True,
+        check=False,
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("format_", Format)
+async def test_gzip_holds_the_same(format_: Format):
+    """The joined compressed parts are one gzip member, which holds the whole exposition."""
+    exporter = Exporter(PRIVATE)
+    for last in (None, PRIVATE_REPORT, report(PRIVATE)):
+        if last is not None:
+            await exporter.publish(last)
+        for names in ((), ("registry_integrity_tags",)):
+            compressed = await exporter.metrics.scrape(format_, names, compress=True)
+            plain = await exporter.metrics.scrape(format_, names)
+            assert _without_process(gzip.decompress(compressed)) == _without_process(plain)
+            assert compressed.count(b"\x1f\x8b\x08") == 1
+
+
+def _without_process(exposition: bytes) -> list[bytes]:
+    # The measures of the process differ from one moment to the next.
+    return [line for line in exposition.splitlines() if not line.startswith((b"process_", b"python_gc_"))]
+
+
+async def test_scrape_of_many_repositories_writes_nothing_anew(monkeypatch: pytest.MonkeyPatch):
+    """The series are built once for each new report, beside the event loop, however often one scrapes."""
+    builders: list[threading.Thread] = []
+    collect = ReportCollector.collect
+
+    def counting(self: ReportCollector) -> Iterator[Metric]:
+        builders.append(threading.current_thread())
+        return collect(self)
+
+    exporter = Exporter(PRIVATE, EDGE)
+    monkeypatch.setattr(ReportCollector, "collect", counting)
+    await exporter.publish(report(PRIVATE, *(repository(f"team/app-{number}") for number in range(1500))))
+    for format_ in (*Format, *Format):
+        for compress in (False, True):
+            await exporter.metrics.scrape(format_, compress=compress)
+    await exporter.metrics.refresh()
+    assert len(builders) == 1
+    assert (await exporter.text()).count("registry_integrity_tags{") == 1500
+
+    exporter.reports.replace(PRIVATE_REPORT)
+    exporter.reports.replace(EDGE_REPORT)
+    await asyncio.gather(exporter.metrics.refresh(), exporter.metrics.refresh())
+    assert len(builders) == 2
+    assert threading.main_thread() not in builders
+
+
+async def test_scrape_does_not_wait_for_a_report_being_written(monkeypatch: pytest.MonkeyPatch):
+    """While a new report is written out, a scrape shows the whole of the one before."""
+    exporter = Exporter(PRIVATE)
+    await exporter.publish(PRIVATE_REPORT)
+    before = own_part(await exporter.text())
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop, collect = asyncio.get_running_loop(), ReportCollector.collect
+
+    def slow(self: ReportCollector) -> Iterator[Metric]:
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(30)
+        return collect(self)
+
+    monkeypatch.setattr(ReportCollector, "collect", slow)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(exporter.publish(report(PRIVATE)))
+        await begun.wait()
+        during = own_part(await exporter.text())
+        go_on.set()
+    assert during == before
+    assert "team/app" not in await exporter.text()
+
+
+async def test_names_select_samples():
+    """`name[]` gives the samples of these names, whoever collects them, and nothing for unknown names."""
+    exporter = Exporter(PRIVATE)
+    await exporter.publish(PRIVATE_REPORT)
+    selected = await exporter.text(
+        "registry_integrity_stuck_references", "registry_integrity_build_info", "python_info", "nonsense"
+    )
+    assert {line.partition("{")[0] for line in selected.splitlines() if not line.startswith("#")} == {
+        "registry_integrity_stuck_references",
+        "registry_integrity_build_info",
+        "python_info",
+    }
+    assert await exporter.text("nonsense") == ""
+    assert await exporter.metrics.scrape(Format.OPENMETRICS, ["nonsense"]) == b"# EOF\n"
+
+
+async def test_long_lists_of_broken_references_are_cut():
+    """The first ones in their fixed order are listed, and the others counted."""
+    few = replace(PRIVATE, max_broken_info=2)
+    exporter = Exporter(few)
+    await exporter.publish(
+        report(
+            few,
+            repository("b", finding(repository="b", tags=("2", "1"))),
+            repository("a", finding(repository="a", tags=("z",))),
+        )
+    )
+    listed = [
+        re.sub(r'.*repository="(.)".*tag="(.)".*', r"\1:\2", line)
+        for line in (await exporter.text()).splitlines()
+        if line.startswith("registry_integrity_broken_reference_info")
+    ]
+    assert listed == ["a:z", "b:1"]
+    assert await exporter.samples("broken_references_not_listed") == {("private",): 1}
+
+
+@pytest.mark.parametrize(
+    ("url", "image_host", "prefix"),
+    [
+        ("https://registry.example", None, "registry.example"),
+        ("https://registry.example:443/", None, "registry.example"),
+        ("http://registry.example:443", None, "registry.example:443"),
+        ("http://Registry.example:80", None, "registry.example"),
+        ("https://registry.example:5000/path/to/", None, "registry.example:5000/path/to"),
+        ("http://[::1]:5000", None, "[::1]:5000"),
+        ("https://user:secret@registry.example", None, "registry.example"),
+        ("https://registry.internal:5000", "registry.example/cache/", "registry.example/cache"),
+    ],
+)
+def test_image_prefix(url: str, image_host: str | None, prefix: str):
+    """Images are named as workloads name them."""
+    assert ExportedRegistry("r", url, 60, image_host).image_prefix == prefix
+
+
+async def test_registry_is_contacted_by_any_request_or_by_the_end_of_a_cycle():
+    """An error is a contact too: what matters is that there was time to try."""
+    exporter = Exporter(PRIVATE, EDGE)
+    assert exporter.metrics.not_contacted == ("private", "edge")
+    exporter.metrics.requests("edge").requested("GET", "error", 10.0)
+    assert exporter.metrics.not_contacted == ("private",)
+    exporter.metrics.cycle_ended("private", Outcome.FAILED)
+    assert exporter.metrics.not_contacted == ()
+
+
+async def test_durations_fall_into_their_buckets():
+    """A bucket includes its bound; the last one holds all; the sum is of seconds."""
+    exporter = Exporter(PRIVATE)
+    for seconds in (0.0, 0.005, 0.00501, 60.0, 60.1):
+        exporter.metrics.requests("private").requested("GET", "200", seconds)
+    buckets = await exporter.samples("http_request_duration_seconds_bucket")
+    by_bound = {float(bound): count for (bound, _, _), count in buckets.items()}
+    assert (by_bound[0.005], by_bound[0.01], by_bound[60.0], by_bound[math.inf]) == (2, 3, 4, 5)
+    assert await exporter.samples("http_request_duration_seconds_count") == {("GET", "private"): 5}
+    (total,) = (await exporter.samples("http_request_duration_seconds_sum")).values()
+    assert total == pytest.approx(120.11001)
+
+
+def described() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Type and labels of all families that the collectors promise, by the name that a query uses."""
+    exporter = Exporter(PRIVATE)
+    registries = (exporter.metrics.registry, exporter.metrics._live)
+    collectors = [collector for registry in registries for collector in registry._collector_to_names]
+    return {
+        family.name + ("_total" if family.type == "counter" else ""): (family.type, family._labelnames)
+        for collector in collectors
+        if isinstance(collector, ReportCollector | LiveCollector)
+        for family in collector.describe()
+    }
+
+
+async def test_described_families_are_those_collected():
+    """What `describe` promises is what `collect` builds, labels included."""
+    exporter = Exporter(PRIVATE, EDGE)
+    await exporter.publish(PRIVATE_REPORT, EDGE_REPORT)
+    exporter.metrics.requests("private").requested("HEAD", "200", 0.02)
+    exporter.metrics.requests("private").retried("timeout")
+    collected = {
+        family.name + ("_total" if family.type == "counter" else ""): (
+            family.type,
+            {label for sample in family.samples for label in sample.labels} - {"le"},
+        )
+        for family in exporter.metrics.registry.collect()
+        if family.name.startswith("registry_integrity_")
+    }
+    assert collected == {name: (type_, set(labels)) for name, (type_, labels) in described().items()}
+
+
+def documented() -> Mapping[str, re.Match[str]]:
+    """The sections of the document by metric."""
+    section = re.compile(
+        r"^### `(?P<name>\w+)`\n\n(?P<type>\w+), labels: (?P<labels>[^.]*)\.\n\n(?P<meaning>.*?)"
+        r"\n\n```promql\n(?P<query>.*?)\n```$",
+        re.MULTILINE | re.DOTALL,
+    )
+    text = DOCUMENT.read_text()
+    found = {match["name"]: match for match in section.finditer(text)}
+    assert len(found) == text.count("\n### ")
+    return found
+
+
+def test_documentation_has_every_metric():
+    """docs/metrics.md tells of each metric, and of no other, with its type and its labels in their order."""
+    told = {
+        name: (match["type"].lower(), tuple(re.findall(r"`(\w+)`", match["labels"])))
+        for name, match in documented().items()
+    }
+    assert told == described()
+
+
+def test_documented_queries_are_valid(tmp_path: Path):
+    """Each example names its metric, and Prometheus accepts it."""
+    for name, match in documented().items():
+        assert name in match["query"]
+    rules = [
+        {"record": f"example:{number}", "expr": match["query"]}
+        for number, match in enumerate(documented().values())
+    ]
+    path = tmp_path / "examples.rules.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "examples", "rules": rules}]}))
+    checked = subprocess.run(
+        [find_program("promtool"), "check", "rules", path], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
