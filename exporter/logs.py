@@ -133,7 +133,13 @@ def _redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     spellings = {
         spelling
         for secret in secrets
-        for spelling in (secret, quote(secret, safe=""), repr(secret)[1:-1], json.dumps(secret)[1:-1])
+        for spelling in (
+            secret,
+            quote(secret),
+            quote(secret, safe=""),
+            repr(secret)[1:-1],
+            json.dumps(secret)[1:-1],
+        )
     }
     if not spellings:
         return str

@@ -6,7 +6,7 @@ from sample.storage import Storage
 
 
 def store(storage: Storage, repository: str, content: Content, *tags: str) -> None:
-    """Write what a push of `content` under these tags leaves behind; data that is there already is left alone.
+    """Write what a push of `content` under these tags leaves; data that is there already is left alone.
 
     For a registry that does not run yet, or has no cache: a running one would know nothing of it.
     """

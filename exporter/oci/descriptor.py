@@ -30,7 +30,7 @@ class Platform:
         """
         if not isinstance(document, Mapping):
             raise InvalidValueError(f"platform is {quoted(document)}, not an object")
-        # Attestations of early builders and some artifacts carry an empty platform.
+        # Attestations of early builders carry an empty platform, other artifacts one of empty words.
         return cls(
             _platform_word(document, "os") or "unknown",
             _platform_word(document, "architecture") or "unknown",
@@ -93,19 +93,21 @@ def media_type(value: object, field: str) -> str:
 
 
 def artifact_type(document: Mapping[str, object]) -> str | None:
-    """Read `artifactType`; an empty one is none.
+    """Read `artifactType`; an empty one is none, as is null.
 
     Raises:
         InvalidValueError: it is not a string.
     """
-    value = document.get("artifactType") or None
+    value = document.get("artifactType")
     if value is not None and not isinstance(value, str):
         raise InvalidValueError(f"artifactType is {quoted(value)}, not a string")
-    return value
+    return value or None
 
 
 def _platform_word(document: Mapping[str, object], field: str) -> str:
-    word = document.get(field, "")
+    word = document.get(field)
+    if word is None:  # as Go reads null
+        return ""
     if not isinstance(word, str):
         raise InvalidValueError(f"platform.{field} is {quoted(word)}, not a string")
     # No pull depends on how a platform is spelled, so an odd one is shown, not refused.

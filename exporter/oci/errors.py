@@ -13,5 +13,8 @@ _LONGEST_QUOTE = 80
 
 def quoted(text: object) -> str:
     """Show foreign text safely: one line of printable ASCII in quotes, cut to 80 characters."""
-    whole = ascii(text)
+    try:
+        whole = ascii(text)
+    except RecursionError:  # JSON may be nested deeper than Python can show it
+        return f"a {type(text).__name__} nested too deep"
     return whole if len(whole) <= _LONGEST_QUOTE else whole[: _LONGEST_QUOTE - 4] + "..." + whole[-1]

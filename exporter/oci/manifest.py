@@ -60,7 +60,7 @@ def parse_manifest(body: bytes, content_type: str = "", described_as: str = "") 
     """
     document = _parse_json(body)
     inner = document.get("mediaType")
-    declared = [media_type(inner, "mediaType")] if inner else []
+    declared = [] if inner is None or inner == "" else [media_type(inner, "mediaType")]
     declared += [described_as, media_types.essence(content_type)]
     known = [given for given in declared if given in media_types.MANIFESTS]
     shape = _shape_of(document, known)
@@ -130,15 +130,19 @@ def _read_schema_1(document: Mapping[str, Any], declared: str, size: int) -> Man
     items = document["fsLayers"]
     if not isinstance(items, list):
         raise InvalidValueError(f"fsLayers is {quoted(items)}, not a list")
-    layers = []
-    for position, item in enumerate(items):
-        digest = item.get("blobSum") if isinstance(item, Mapping) else None
-        if not isinstance(digest, str):
-            raise InvalidValueError(f"fsLayers[{position}].blobSum is {quoted(digest)}, not a string")
-        layers.append(
-            Descriptor(Digest(digest), "application/vnd.docker.container.image.rootfs.diff+x-gtar", None)
-        )
-    return Manifest(declared, size, layers=tuple(layers))
+    layers = tuple(_fs_layer(item, f"fsLayers[{position}].blobSum") for position, item in enumerate(items))
+    return Manifest(declared, size, layers=layers)
+
+
+def _fs_layer(document: object, place: str) -> Descriptor:
+    digest = document.get("blobSum") if isinstance(document, Mapping) else None
+    if not isinstance(digest, str):
+        raise InvalidValueError(f"{place} is {quoted(digest)}, not a string")
+    try:
+        known = Digest(digest)
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{place}: {error}") from error
+    return Descriptor(known, "application/vnd.docker.container.image.rootfs.diff+x-gtar", size=None)
 
 
 @dataclass(frozen=True, slots=True)

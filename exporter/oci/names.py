@@ -8,7 +8,7 @@ from exporter.oci.digest import Digest
 from exporter.oci.errors import InvalidValueError, quoted
 
 DOCKER_HUB = "docker.io"
-_DOCKER_HUB_HOSTS = frozenset(
+DOCKER_HUB_HOSTS = frozenset(
     {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 )
 _LONGEST_REPOSITORY = 255
@@ -81,14 +81,15 @@ class ImageName:
             host = check_host(first)
         else:
             host, path = DOCKER_HUB, rest
-        repository, colon, tag = path.partition(":")
-        if host in _DOCKER_HUB_HOSTS:
+        name, colon, tag = path.partition(":")
+        repository = check_repository(name)
+        if host in DOCKER_HUB_HOSTS:
             host = DOCKER_HUB
-            repository = repository if "/" in repository else f"library/{repository}"
+            repository = name if "/" in name else check_repository(f"library/{name}")
         known_tag = check_tag(tag) if colon else None
         if known_tag is None and known_digest is None:
             known_tag = "latest"
-        return cls(host, check_repository(repository), known_tag, known_digest)
+        return cls(host, repository, known_tag, known_digest)
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag is not None else ""

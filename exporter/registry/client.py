@@ -19,6 +19,7 @@ from exporter.registry.transport import Answer, Question, Wire, open_transport
 
 PAGE_SIZE: Final = 1000  # distribution 2.8 refuses 5000, ECR everything over 1000
 LONGEST_MANIFEST: Final = 4 * 1024 * 1024  # distribution accepts no longer one
+_PAGE_TOO_LARGE: Final = "PAGINATION_NUMBER_INVALID"
 _SLOWEST_CONNECT = 5.0
 _OK = 200
 _PARTIAL = 206
@@ -174,7 +175,15 @@ class RegistryClient:
         url: str | None = f"{self._base}{path}?n={PAGE_SIZE}"
         while url is not None:
             question = Question("GET", url, bodies=frozenset({_OK}), longest_body=LONGEST_PAGE)
-            url = listing.add(await self._ask(question, errand, repository, seconds), url)
+            try:
+                answer = await self._ask(question, errand, repository, seconds)
+            except AnswerError as error:
+                # A registry set to smaller pages refuses ours, but has a size of its own.
+                if _PAGE_TOO_LARGE not in error.codes or "?" not in url or listing.names:
+                    raise
+                url = f"{self._base}{path}"
+            else:
+                url = listing.add(answer, url)
         return listing.names
 
     async def _ask(

@@ -28,7 +28,9 @@ DELIMITER: Final = Settings.model_config.get("env_nested_delimiter") or "__"
 # What Kubernetes tells every pod of a Service named registry-integrity-... in its namespace.
 _SERVICE_LINK = re.compile(
     r"(?:[A-Z0-9_]+_)?"
-    r"(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
+    r"(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?"
+    r"|PORT(?==(?:tcp|udp|sctp)://))=.*",
+    re.DOTALL,
 )
 
 
@@ -64,7 +66,7 @@ def _read_variable(source: Source, name: str, text: str, origin: str) -> None:
     elif (amendment := _amendment(name, text, origin)) is not None:
         if text.strip():
             source.amendments.append(amendment)
-    elif not _SERVICE_LINK.fullmatch(name):
+    elif not _SERVICE_LINK.fullmatch(f"{name}={text}"):
         key = name.lower().replace(DELIMITER, ".")
         known = REGISTRY_PATHS if key.startswith("registries.") else TOP_PATHS
         source.problems.append(Given(key, text, origin).unknown(path[-1] for path in known))

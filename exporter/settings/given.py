@@ -8,17 +8,16 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel, SecretStr
 
-from exporter.oci import quoted
 from exporter.settings.models import RegistryDefaults, RegistrySettings, Settings
 
 KeyPath: TypeAlias = tuple[str, ...]  # ("metrics", "image_host")
 REGISTRIES: Final[KeyPath] = ("registries",)
 
 _MASK: Final = "***"
+_LONGEST_QUOTE: Final = 1000  # characters: paths are shown whole
 _LOOKS_SECRET = re.compile(r"pass|pw|secret|token|auth|cred|key", re.IGNORECASE)
 _PLAIN_KEY = re.compile(r"[!-~]{1,100}")
-# Sorting the possibly secret parts of addresses from the others: a user before @, a token after ? or #.
-_ADDRESS = re.compile(r"(?P<scheme>.*?://)?(?P<user>.*@)?(?P<host>[^?#]*)(?P<query>[?#].*)?", re.DOTALL)
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
 
 class ConfigurationError(Exception):
@@ -78,7 +77,7 @@ class Given:
 def _written(value: object) -> str:
     match value:
         case str():
-            return quoted(_masked(value))
+            return _quoted(_masked(value))
         case None:
             return "nothing"
         case bool() | int() | float():
@@ -88,17 +87,25 @@ def _written(value: object) -> str:
             return "a mapping" if isinstance(value, Mapping) else f"a {type(value).__name__}"
 
 
+def _quoted(text: str) -> str:
+    whole = ascii(text)
+    return whole if len(whole) <= _LONGEST_QUOTE else f"{whole[:_LONGEST_QUOTE]}..."
+
+
 def _shown_key(key: str) -> str:
-    return key if _PLAIN_KEY.fullmatch(key) else quoted(key)
+    return key if _PLAIN_KEY.fullmatch(key) else _quoted(key)
 
 
 def _masked(text: str) -> str:
-    match = _ADDRESS.fullmatch(text)
-    if match is None:
-        return _MASK
-    user = f"{_MASK}@" if match["user"] else ""
-    query = f"{match['query'][0]}{_MASK}" if match["query"] else ""
-    return f"{match['scheme'] or ''}{user}{match['host']}{query}"
+    """Hide what of an address may be secret: a user before @, a token after ? or #."""
+    match = _SCHEME.match(text)
+    scheme = match[0] if match is not None else ""
+    rest = text[len(scheme) :]
+    query = re.search("[?#]", rest)
+    if "@" in rest:
+        # A password may hold any of these characters, so that only what follows it for certain is shown.
+        return f"{scheme}{_MASK}" if query else f"{scheme}{_MASK}@{rest.rpartition('@')[2]}"
+    return f"{scheme}{rest[: query.end()]}{_MASK}" if query else text
 
 
 Values: TypeAlias = dict[KeyPath, Given]
@@ -179,10 +186,13 @@ def read_registries(listed: Given, origin_of: OriginOf) -> tuple[tuple[Entry, ..
                 Given(key, value, origin).problem("expected the settings of a registry, with its url")
             )
             continue
-        paths = [path for path in REGISTRY_PATHS if not (named and path == ("name",))]
-        values, more = read_keys(value, paths, f"{key}.", origin_of)
+        values, more = read_keys(value, REGISTRY_PATHS, f"{key}.", origin_of)
         problems += more
         if named:
+            if ("name",) in values:
+                problems.append(
+                    values["name",].problem("expected no name, since the key above it is the name")
+                )
             values[("name",)] = Given(f"{key}.name", label, origin)
         entries.append(Entry(key, origin, values))
     return tuple(entries), problems
@@ -199,10 +209,10 @@ def read_addresses(texts: Iterable[str], origin: str) -> tuple[Entry, ...]:
     for position, text in enumerate(texts):
         key = f"registries.{position}"
         name, equals, url = text.partition("=")
-        if not equals or "/" in name:
+        if not (equals and name) or "/" in name:  # what stands there is all of a URL
             name, url = "", text
         values: Values = {("url",): Given(f"{key}.url", url, origin)}
-        if equals and url != text:
+        if name:
             values[("name",)] = Given(f"{key}.name", name, origin)
         entries.append(Entry(key, origin, values))
     return tuple(entries)

@@ -120,7 +120,8 @@ class RegistrySettings(RegistryDefaults):
     @field_validator("name", mode="before")
     @classmethod
     def _default_name(cls, value: object, info: ValidationInfo) -> object:
-        return value if value not in {"", None} else default_name(info.data.get("url", "http://unknown"))
+        unset = value is None or value == ""
+        return default_name(info.data.get("url", "http://unknown")) if unset else value
 
     @model_validator(mode="after")
     def _check_credentials(self) -> Self:

@@ -21,7 +21,8 @@ def description_of(path: KeyPath) -> str:
 
 def default_of(path: KeyPath) -> str:
     """Write a key's default as the file would have it; nothing where there is none."""
-    match _field(path).default:
+    field = _field(path)
+    match None if field.is_required() else field.default:
         case float() as seconds:
             return format_duration(seconds)
         case Enum() as choice:

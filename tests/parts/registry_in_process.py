@@ -59,7 +59,9 @@ class InProcessRegistry:
 
     def client(self, **options: Any) -> httpx.AsyncClient:
         """Make a client for it; close it after use."""
-        return httpx.AsyncClient(base_url=self.url, transport=self.transport, **options)
+        return httpx.AsyncClient(
+            **{"base_url": self.url, "transport": self.transport, "trust_env": False, **options}
+        )
 
     async def push(self, repository: str, content: Content, *tags: str, **options: Any) -> Pushed:
         """Push through its API; see `sample.push.push`."""

@@ -54,9 +54,8 @@ def refusal_answer(refusal: Refusal) -> Answer:
 
 def text_error(status: int, text: str, **headers: str) -> Answer:
     """Answer as Go's http.Error does, which leaves alone the headers that were set before."""
-    error = Answer(status, {}, text.encode() + b"\n").with_headers(
-        **headers, Content_Type=TEXT, X_Content_Type_Options="nosniff"
-    )
+    plain = {"Content_Type": TEXT, "X_Content_Type_Options": "nosniff"}
+    error = Answer(status, {}, text.encode() + b"\n").with_headers(**{**headers, **plain})
     return counted(error) if "Content-Length" not in error.headers else _cut(error)
 
 

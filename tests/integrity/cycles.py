@@ -1,0 +1,46 @@
+"""Running cycles against a registry, and seeing in a report what the damage model tells of it."""
+
+from typing import Any
+
+import httpx
+
+from exporter.integrity import Cycle, CycleOptions, Finding, Report, RepositoryReport
+from exporter.integrity.report import RegistryKind
+from exporter.registry import RegistryClient
+from tests.integrity.model import ExpectedFinding, ExpectedRepository
+
+
+def cycle_over(url: str, transport: httpx.AsyncBaseTransport, **options: Any) -> Cycle:
+    """Make the cycle of a registry; `kind` is the registry's, the other options are those of a cycle."""
+    kind = options.pop("kind", RegistryKind.PRIVATE)
+    return Cycle("registry", url, kind, RegistryClient(url, transport), CycleOptions(**options))
+
+
+def seen(report: Report) -> dict[str, ExpectedRepository]:
+    """What a report says of each repository, in the model's words."""
+    return {name: seen_of(repository) for name, repository in report.repositories.items()}
+
+
+def seen_of(repository: RepositoryReport) -> ExpectedRepository:
+    """What a repository's report says, in the model's words."""
+    checked = {kind.value: number for kind, number in repository.checked.items()}
+    return ExpectedRepository(
+        repository.tags,
+        checked,
+        repository.skipped,
+        tuple(sorted((finding_seen(one) for one in repository.findings), key=repr)),
+    )
+
+
+def finding_seen(finding: Finding) -> ExpectedFinding:
+    """A finding in the model's words."""
+    return ExpectedFinding(
+        repository=finding.repository,
+        kind=finding.kind.value,
+        tags=finding.tags,
+        digest=finding.digest,
+        verdict=finding.verdict.value,
+        reason=finding.reason.value,
+        impact=finding.impact.value,
+        stale=finding.stale,
+    )
