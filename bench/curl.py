@@ -15,12 +15,8 @@ from sample.process import ProcessError
 
 _SCRIPT: Final = """
 set -eu
-while read -r position url; do
-    if [ "$position" = - ]; then
-        curl --silent --fail --output /dev/null --head --header "Accept: $ACCEPT" "$url"
-    else
-        curl --silent --fail --output /dev/null --range "$position-$position" "$url"
-    fi
+while read -r line; do
+    curl --silent --show-error --fail --output /dev/null --header "Accept: $ACCEPT" $line
 done
 """
 
@@ -44,9 +40,10 @@ def measure_curl(url: str, shape: Shape, requests: int) -> Measured:
         seconds = time.perf_counter() - started
     if done.returncode != 0:
         raise ProcessError(f"curl ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return Measured(len(sample), seconds, cpu_seconds(resource.RUSAGE_CHILDREN) - cpu, 0)
+    return Measured({"any": len(sample)}, seconds, cpu_seconds(resource.RUSAGE_CHILDREN) - cpu, 0)
 
 
 def _line(url: str, request: Request) -> str:
-    position = "-" if request.position is None else str(request.position)
-    return f"{position} {url}{request.path}\n"
+    method = "--head" if request.method == "HEAD" else ""
+    last_byte = "" if request.position is None else f"--range {request.position}-{request.position}"
+    return f"{method} {last_byte} {url}{request.path}\n"

@@ -9,7 +9,6 @@ from typing import Final
 import httpx
 
 from bench.shape import PAGE_SIZE, Shape
-from sample.content import Manifest
 
 # More repositories than a walk has under way at a time.
 _REPOSITORIES_AT_HAND: Final = 64
@@ -19,15 +18,13 @@ class _Repository:
     """What one repository answers with."""
 
     def __init__(self, shape: Shape, name: str) -> None:
-        self.manifests: dict[str, Manifest] = {}
+        contents = dict(shape.contents(name))
+        self.tags = json.dumps({"name": name, "tags": list(contents)}).encode()
+        self.manifests = {tag: content.root for tag, content in contents.items()}
         self.sizes: dict[str, int] = {}
-        tags: list[str] = []
-        for tag, content in shape.contents(name):
-            tags.append(tag)
-            self.manifests[tag] = content.root
+        for content in contents.values():
             self.manifests.update((manifest.digest, manifest) for manifest in content.manifests)
             self.sizes.update((digest, len(data)) for digest, data in content.blobs.items())
-        self.tags = json.dumps({"name": name, "tags": tags}).encode()
 
 
 class EndlessRegistry(httpx.AsyncBaseTransport):

@@ -41,14 +41,12 @@ def _example_requests(shape: Shape) -> list[Request]:
 
 
 def _rate(url: str, request: Request, connections: int, requests: int) -> float:
-    method = ["-m", "HEAD"]
+    what = ["-m", request.method, "-A", ACCEPT]
     if request.position is not None:
-        method = ["-m", "GET", "-H", f"Range: bytes={request.position}-{request.position}"]
-    if request.kind in {RequestKind.TAG, RequestKind.MANIFEST}:
-        method += ["-A", ACCEPT]
+        what += ["-H", f"Range: bytes={request.position}-{request.position}"]
     workers = min(connections, requests)
     count = ["-n", str(requests), "-c", str(workers), "-disable-compression"]
-    command = [str(find_program("hey")), *count, *method, url + request.path]
+    command = [str(find_program("hey")), *count, *what, url + request.path]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ProcessError(f"hey ended with {done.returncode}: {done.stderr.strip()[-2000:]}")

@@ -3,18 +3,22 @@
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final, TypeAlias
 
-Walk: TypeAlias = Callable[[], Awaitable[int]]
-"""One cycle of a walk; returns how many requests it made."""
+Answers: TypeAlias = Mapping[str, int]
+"""How many requests were made and how they were answered: `HEAD 200`, `GET 206`."""
+
+Walk: TypeAlias = Callable[[], Awaitable[Answers]]
+"""One cycle of a walk."""
 
 _STATUS: Final = Path("/proc/self/status")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measured:
     """One piece of work of one process.
 
@@ -22,10 +26,15 @@ class Measured:
     bytes.
     """
 
-    requests: int
+    answers: Answers
     seconds: float
     cpu_seconds: float
     peak_memory: int
+
+    @cached_property
+    def requests(self) -> int:
+        """How many requests were made."""
+        return sum(self.answers.values())
 
     @property
     def rate(self) -> float:
@@ -41,9 +50,9 @@ class Measured:
 async def measured(walk: Walk) -> Measured:
     """Walk once in this process."""
     cpu, started = cpu_seconds(), time.perf_counter()
-    requests = await walk()
+    answers = await walk()
     seconds = time.perf_counter() - started
-    return Measured(requests, seconds, cpu_seconds() - cpu, peak_memory())
+    return Measured(answers, seconds, cpu_seconds() - cpu, peak_memory())
 
 
 def cpu_seconds(who: int = resource.RUSAGE_SELF) -> float:

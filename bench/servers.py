@@ -30,7 +30,7 @@ _LOCATIONS: Final = """
 def docker_registry(shape: Shape) -> Iterator[DockerRegistry]:
     """Run a docker-registry, set up as the official image is."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        # Every line of its log is read by this process, whose CPU time is the registry's: as few as there are.
+        # This process reads every line of the log, on a core that is wanted elsewhere.
         quiet = {"log": {"accesslog": {"disabled": True}}}
         registry = DockerRegistry(Path(folder), RegistryOptions(cache=True, more=quiet))
         for name in shape.names():

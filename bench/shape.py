@@ -46,6 +46,11 @@ class Request:
     path: str
     position: int | None = None
 
+    @property
+    def method(self) -> str:
+        """How it is asked."""
+        return "GET" if self.kind in {RequestKind.PAGE, RequestKind.LAST_BYTE} else "HEAD"
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -54,6 +59,10 @@ class Shape:
     repositories: int = 50
     tags: int = 20
     platforms: int = 2
+
+    def __post_init__(self) -> None:
+        if self.platforms > len(PLATFORMS):
+            raise ValueError(f"there are no more than {len(PLATFORMS)} platforms")
 
     @property
     def floor(self) -> dict[RequestKind, int]:

@@ -10,18 +10,16 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Final
 
 import uvloop
 
-from bench.bare_aiohttp import open_bare_walk
-from bench.measuring import Measured, Walk, measured
-from bench.our_walk import open_endless_walk, open_our_walk
+from bench.measuring import Measured, measured
 
 
 class Side(StrEnum):
@@ -33,10 +31,11 @@ class Side(StrEnum):
 
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[1]
-_OPENERS: Final[Mapping[Side, Callable[..., AbstractAsyncContextManager[Walk]]]] = {
-    Side.OURS: open_our_walk,
-    Side.BARE: open_bare_walk,
-    Side.ENDLESS: open_endless_walk,
+# By name: a side should not have the other's modules in its memory.
+_OPENERS: Final = {
+    Side.OURS: "bench.our_walk:open_our_walk",
+    Side.BARE: "bench.bare_aiohttp:open_bare_walk",
+    Side.ENDLESS: "bench.our_walk:open_endless_walk",
 }
 
 
@@ -61,7 +60,7 @@ def run_side(side: Side, *, cycles: int = 2, **arguments: Any) -> list[Measured]
 
 
 async def _cycles(side: Side, cycles: int, arguments: Mapping[str, Any]) -> list[Measured]:
-    async with _OPENERS[side](**arguments) as walk:
+    async with resolve_name(_OPENERS[side])(**arguments) as walk:
         return [await measured(walk) for _ in range(cycles)]
 
 

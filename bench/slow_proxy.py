@@ -16,7 +16,7 @@ _CHUNK: Final = 65536
 
 @asynccontextmanager
 async def open_slow_proxy(host: str, port: int, delay: float) -> AsyncIterator[int]:
-    """Listen on loopback for connections to a server, whose bytes arrive `delay` seconds late; give the port."""
+    """Listen on loopback for a server, whose bytes arrive `delay` seconds late; give the port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any, Final
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from exporter.integrity import Finding, Impact, Kind, Outcome, Reason, Report, Verdict
@@ -161,8 +160,9 @@ def _image(repository: str, tags: Sequence[str]) -> str:
 
 
 def _print(console: Console, text: Text, indent: int = 0) -> None:
-    text.overflow = "fold"  # nothing is cut: a digest of which a part is missing is of no use
+    lines: Iterable[Text] = (text,)
     if console.is_terminal:
-        console.print(Padding(text, (0, 0, 0, indent), expand=False))
-    else:
-        console.print(Text(" " * indent) + text, soft_wrap=True)
+        # Folded, so that nothing is cut: a digest of which a part is missing is of no use.
+        lines = text.wrap(console, max(1, console.width - indent), overflow="fold")
+    for line in lines:
+        console.print(Text(" " * indent) + line, soft_wrap=True)

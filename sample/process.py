@@ -1,5 +1,6 @@
 """A program run beside ours: its output read as it comes, and ended by who started it."""
 
+import contextlib
 import os
 import re
 import signal
@@ -158,11 +159,10 @@ class Process:
             self._changed.notify_all()
 
     def _close(self) -> None:
-        # What it started may hold the other end of its output open for ever: end that too.
-        self._reader.join(1.0)
-        if self._reader.is_alive():
+        # What it started and left behind would go on, and hold the other end of its output open.
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-            self._reader.join()
+        self._reader.join()
         self._output.close()
 
     def _told(self, what: str) -> str:

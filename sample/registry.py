@@ -60,17 +60,24 @@ class RegistryOptions:
 class DockerRegistry:
     """A docker-registry in a folder, which holds its storage, its configuration and nothing else.
 
-    Once started it keeps its port over restarts.
+    Once started it keeps its port over restarts. With `keep_lines` only so much of its log is kept, for one
+    that runs for long.
     """
 
     def __init__(
-        self, folder: Path, options: RegistryOptions | None = None, program: RegistryProgram | None = None
+        self,
+        folder: Path,
+        options: RegistryOptions | None = None,
+        program: RegistryProgram | None = None,
+        *,
+        keep_lines: int | None = None,
     ) -> None:
         self.options = options or RegistryOptions()
         self.folder = folder
         self.storage = FolderStorage(folder / "storage")
         self.damage = Damage(self.storage)
         self._program = program or find_registry_program(f"sample-registry-{uuid.uuid4().hex[:12]}")
+        self._keep_lines = keep_lines
         self._config = folder / "config.yml"
         self._port: int | None = None
         self._process: Process | None = None
@@ -106,7 +113,8 @@ class DockerRegistry:
         self.storage.root.mkdir(parents=True, exist_ok=True)
         port = self._program.choose_port() if self._port is None else self._port
         self._write_config(port)
-        process = Process(self._program.serve(self._config, port), name="docker-registry")
+        command = self._program.serve(self._config, port)
+        process = Process(command, name="docker-registry", keep_lines=self._keep_lines)
         try:
             listening = process.wait_for_line(r'listening on \S*:(\d+)(?:, tls)?"', START_DEADLINE)
             self._port = port or int(listening[1])

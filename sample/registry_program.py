@@ -113,9 +113,9 @@ def find_registry_program(name: str = "sample-registry") -> RegistryProgram:
     found = _installed() or _unpacked() or _container(name)
     if found is None:
         raise NoRegistry(
-            f"no registry to run: {PROGRAM} is neither on PATH nor could be unpacked from the Debian package "
-            f"of that name, and no docker engine answers that could run {IMAGE}. Install {PROGRAM} "
-            "(Debian, Ubuntu: apt-get install docker-registry) or start docker."
+            f"no registry to run: {PROGRAM} is neither on PATH nor to be had from the Debian package of that "
+            f"name, and no docker engine answers that could run {IMAGE}. Install {PROGRAM} (Debian, Ubuntu: "
+            "apt-get install docker-registry) or start docker."
         )
     return found
 

@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 UNPACKED = CHECKOUT / ".debian"
+SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")  # where Debian puts servers, and a user's PATH does not look
 FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")
 LIST_TIMEOUT = 300
 INSTALL_TIMEOUT = 900
@@ -81,7 +82,7 @@ def main(packages: Sequence[str]) -> int:
 
 def find(program: Program) -> Path | None:
     """Find a program on PATH, where Debian puts servers, or unpacked in the checkout."""
-    folders = [*os.get_exec_path(), "/usr/sbin", "/sbin", *(str(UNPACKED / folder) for folder in FOLDERS)]
+    folders = [*os.get_exec_path(), *SYSTEM_FOLDERS, *(str(UNPACKED / folder) for folder in FOLDERS)]
     path = os.pathsep.join(folders)
     found = (shutil.which(command, path=path) for command in program.commands)
     return next((Path(one) for one in found if one is not None), None)

@@ -25,8 +25,8 @@ async def confirm(walk: RepositoryWalk, delay: float) -> None:
         suspected = _suspected(walk)
         if not suspected:
             return
-        due = max(breakage.failure.asked_at for breakage in suspected) + delay
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        newest = max(breakage.failure.asked_at for breakage in suspected)
+        await asyncio.sleep(max(0.0, newest + delay - asyncio.get_running_loop().time()))
         walk.batch.add(_list_again, walk)
         await walk.batch.finished()
         if walk.listing is not INTACT:
@@ -35,7 +35,8 @@ async def confirm(walk: RepositoryWalk, delay: float) -> None:
         for tag in sorted({tag for breakage in _suspected(walk) for tag in breakage.tags}):
             walk.batch.add(walk.ask_tag, tag, Purpose.CONFIRMATION)
         await walk.batch.finished()
-        for suspect in {breakage.suspect for breakage in _suspected(walk)}:
+        # What came to light only now has its own delay before it: the next round's.
+        for suspect in {one.suspect for one in _suspected(walk) if one.failure.asked_at <= newest}:
             _ask_again(walk, suspect)
         await walk.batch.finished()
     _demote(walk, unverified(Reason.PROTOCOL, "changed whenever it was asked again"))

@@ -17,6 +17,7 @@ from exporter.integrity.manifests import ManifestCache
 from exporter.integrity.options import CycleOptions
 from exporter.integrity.proofs import BlobInquiry, DataProofs, RangeSupport
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
+from exporter.integrity.rules import platform_rule_for
 from exporter.integrity.walk import RepositoryWalk, WalkContext
 from exporter.integrity.workers import Batch, Workers
 from exporter.oci import InvalidValueError, check_repository, quoted
@@ -95,6 +96,7 @@ class Cycle:
             last_success=last_success,
             repositories_at_success=repositories_then,
             trouble=walked.trouble,
+            expired_rules=tuple(str(rule) for rule in self._options.ignore if rule.expired(finished_at)),
         )
 
     async def _walk(self, tally: Tally, previous: Report | None) -> _Walked:
@@ -143,7 +145,13 @@ class Cycle:
     async def _walk_repository(
         self, name: str, context: WalkContext, batch: Batch, previous: RepositoryReport | None
     ) -> RepositoryReport:
-        walk = RepositoryWalk(name, context, batch, previous.roots if previous is not None else {})
+        walk = RepositoryWalk(
+            name,
+            context,
+            batch,
+            previous.roots if previous is not None else {},
+            platform_rule_for(name, self._options.platforms),
+        )
         try:
             await walk.run()
             if walk.listing is INTACT:
@@ -159,7 +167,7 @@ class Cycle:
         if context.circuit.open_for(name):
             return _left(name, previous, left_alone("answers stopped in the middle of its walk"))
         self._cache.keep(name, walk.met_manifests)
-        return conclude(walk, previous, datetime.now(UTC))
+        return conclude(walk, previous, datetime.now(UTC), self._options.ignore)
 
 
 def _sort(listed: Iterable[str]) -> tuple[list[str], dict[str, RepositoryReport]]:

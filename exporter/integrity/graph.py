@@ -7,6 +7,7 @@ from typing import TypeAlias
 from exporter.integrity.finding import Kind, Reference, Verdict
 from exporter.integrity.judge import Judgement
 from exporter.integrity.proofs import BlobKey
+from exporter.integrity.rules import PlatformRule
 from exporter.oci import Descriptor, Digest, Manifest, Role, Target, is_foreign_layer, target_of
 from exporter.oci.media_types import IMAGE_CONFIGS
 
@@ -39,9 +40,11 @@ class RepositoryGraph:
 
     `roots` is what each tag resolves to; `kept_roots` what a tag that cannot be resolved now used to resolve
     to. `fresh` are the manifests that were met for the first time: nothing below them has an earlier verdict.
-    `targets` holds where content was found whose type does not tell.
+    `targets` holds where content was found whose type does not tell. `platforms` says which children are
+    meant to be there; None: all.
     """
 
+    platforms: PlatformRule | None = None
     tags: set[str] = field(default_factory=set)
     roots: dict[str, Digest] = field(default_factory=dict)
     kept_roots: dict[str, Digest] = field(default_factory=dict)
@@ -57,6 +60,14 @@ class RepositoryGraph:
     def flawless(self) -> bool:
         """Whether nothing failed."""
         return not (self.tag_failures or self.manifest_failures or self.blob_failures or self.wrong_sizes)
+
+    def skips(self, role: Role, descriptor: Descriptor) -> bool:
+        """Whether a descriptor is not followed: a foreign layer, or a child of a platform not mirrored."""
+        return is_foreign_layer(descriptor.media_type) or not self.mirrors(role, descriptor)
+
+    def mirrors(self, role: Role, descriptor: Descriptor) -> bool:
+        """Whether a descriptor is of a platform that is meant to be there."""
+        return role is not Role.ENTRY or self.platforms is None or self.platforms.mirrors(descriptor)
 
     def target_of(self, role: Role, descriptor: Descriptor) -> Target:
         """Tell where the content is, by its type and, where that does not tell, by where it was found."""
@@ -180,7 +191,7 @@ def _failed_edges(graph: RepositoryGraph, root: Digest) -> Iterator[Edge]:
         if manifest is None:
             continue
         for role, descriptor in manifest.descriptors:
-            if is_foreign_layer(descriptor.media_type):
+            if graph.skips(role, descriptor):
                 continue
             target = graph.target_of(role, descriptor)
             kind = kind_of(role, target)

@@ -1,14 +1,16 @@
 """What this cycle learnt, merged with what was known: stale verdicts, stuck references, first seen."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from exporter.integrity.finding import Finding, Impact, Kind, Reference, Verdict
-from exporter.integrity.graph import Breakage, RepositoryGraph, breakages
+from exporter.integrity.graph import Breakage, breakages
 from exporter.integrity.judge import INTACT, Judgement
 from exporter.integrity.report import ErrorStreak, RepositoryReport
+from exporter.integrity.rules import IgnoreRule, hide
 from exporter.integrity.walk import RepositoryWalk
 
 STUCK_AFTER: Final = 3  # cycles
@@ -17,7 +19,12 @@ STUCK_AFTER: Final = 3  # cycles
 _LISTING: Final = Reference(Kind.TAG)
 
 
-def conclude(walk: RepositoryWalk, previous: RepositoryReport | None, now: datetime) -> RepositoryReport:
+def conclude(
+    walk: RepositoryWalk,
+    previous: RepositoryReport | None,
+    now: datetime,
+    ignore: Iterable[IgnoreRule] = (),
+) -> RepositoryReport:
     """Report a repository that was walked to its end.
 
     A reference that answered an error keeps an earlier `broken` verdict, stale; a verdict below something
@@ -27,24 +34,27 @@ def conclude(walk: RepositoryWalk, previous: RepositoryReport | None, now: datet
     previous = previous or RepositoryReport(walk.name, walked=False)
     earlier = {finding.reference: finding for finding in previous.findings}
     found = breakages(graph)
-    errors = _errors(walk, found, previous)
+    errors = _errors(walk, found, previous, earlier)
     findings = [
         _finding(walk.name, breakage, earlier.get(reference), now) for reference, breakage in found.items()
     ]
-    findings += _kept(graph, found, previous)
+    findings += _kept(walk, found, previous)
     if walk.names is not INTACT:
         findings.append(_listing_finding(walk.name, walk.names, earlier.get(_LISTING), now))
+    findings = hide(findings, ignore, now)
+    skipped = Counter(finding.kind for finding in findings if finding.verdict is Verdict.SKIPPED)
+    checked = {Kind.TAG: len(graph.tags), **{kind: len(seen) for kind, seen in walk.seen.items()}}
     unverified = any(finding.verdict is Verdict.UNVERIFIED or finding.stale for finding in findings)
     return RepositoryReport(
         walk.name,
         walked=True,
         tags=len(graph.tags),
-        checked={Kind.TAG: len(graph.tags), **{kind: len(seen) for kind, seen in walk.seen.items()}},
+        checked={kind: max(0, count - skipped[kind]) for kind, count in checked.items()},
         findings=tuple(sorted(findings, key=lambda finding: finding.order)),
         stale=sum(streak.kept for streak in errors.values())
         + sum(finding.stale and finding.reference not in errors for finding in findings),
         stuck=_stuck(errors),
-        skipped=len(walk.skipped),
+        ignored=skipped.total() + len(walk.unmirrored),
         last_verified=previous.last_verified if unverified else now,
         roots={**graph.kept_roots, **graph.roots},
         errors=errors,
@@ -60,7 +70,9 @@ def carry(
     """
     previous = previous or RepositoryReport(name, walked=False)
     findings = [
-        replace(finding, stale=True) for finding in previous.findings if finding.reference != _LISTING
+        replace(finding, stale=True)
+        for finding in previous.findings
+        if judgement is None or finding.reference != _LISTING
     ]
     errors = dict(previous.errors)
     if judgement is not None:
@@ -78,10 +90,17 @@ def carry(
 
 
 def _errors(
-    walk: RepositoryWalk, found: Mapping[Reference, Breakage], previous: RepositoryReport
+    walk: RepositoryWalk,
+    found: Mapping[Reference, Breakage],
+    previous: RepositoryReport,
+    earlier: Mapping[Reference, Finding],
 ) -> dict[Reference, ErrorStreak]:
     errors = {
-        reference: _longer(previous.errors.get(reference), breakage.failure.judgement, known=breakage.known)
+        reference: _longer(
+            previous.errors.get(reference),
+            breakage.failure.judgement,
+            known=breakage.known or (reference in earlier and earlier[reference].verdict is Verdict.BROKEN),
+        )
         for reference, breakage in found.items()
         if breakage.failure.judgement.verdict is Verdict.UNVERIFIED
     }
@@ -127,8 +146,9 @@ def _finding(repository: str, breakage: Breakage, before: Finding | None, now: d
 
 
 def _kept(
-    graph: RepositoryGraph, found: Mapping[Reference, Breakage], previous: RepositoryReport
+    walk: RepositoryWalk, found: Mapping[Reference, Breakage], previous: RepositoryReport
 ) -> Iterator[Finding]:
+    graph = walk.graph
     hidden = set(graph.kept_roots)
     for breakage in found.values():
         unread = breakage.digest is None or breakage.digest not in graph.manifests
@@ -137,7 +157,7 @@ def _kept(
             hidden |= breakage.tags
     for finding in previous.broken():
         tags = tuple(tag for tag in finding.tags if tag in hidden)
-        if tags and finding.reference not in found:
+        if tags and finding.reference not in found and not walk.found_intact(finding.reference):
             yield replace(finding, stale=True, tags=tags)
 
 
@@ -162,4 +182,5 @@ def _listing_finding(repository: str, judgement: Judgement, before: Finding | No
 
 
 def _first_seen(judgement: Judgement, before: Finding | None, now: datetime) -> datetime:
-    return before.first_seen if before is not None and before.verdict is judgement.verdict else now
+    same = before is not None and before.verdict in {judgement.verdict, Verdict.SKIPPED}
+    return before.first_seen if before is not None and same else now

@@ -7,6 +7,7 @@ from exporter.integrity.finding import Reason, Verdict
 from exporter.oci import Digest, InvalidValueError, Manifest, parse_manifest
 from exporter.registry import (
     AnswerError,
+    AuthenticationError,
     BlobHead,
     ConnectionFailedError,
     LastByte,
@@ -33,7 +34,7 @@ class Judgement:
 INTACT: Final = Judgement(Verdict.INTACT)
 
 _MISSING_CODES = frozenset({"MANIFEST_UNKNOWN", "BLOB_UNKNOWN", "NAME_UNKNOWN"})
-_UNVERIFIED_STATUSES = {
+_UNVERIFIED_STATUSES: dict[int, Reason] = {
     401: Reason.UNAUTHORIZED,
     403: Reason.FORBIDDEN,
     408: Reason.TIMEOUT,
@@ -88,8 +89,10 @@ def judge_listing_error(error: RegistryError) -> Judgement:
     detail = str(error)
     if isinstance(error, LeftAloneError):
         return left_alone(detail)
-    if isinstance(error, AnswerError):
-        reason = _UNVERIFIED_STATUSES.get(error.status, Reason.PROTOCOL)
+    if isinstance(error, AuthenticationError) and error.status is None:
+        return unverified(Reason.UNAUTHORIZED, detail)
+    if isinstance(error, AnswerError | AuthenticationError):
+        reason = _UNVERIFIED_STATUSES.get(error.status or 0, Reason.PROTOCOL)
         return unverified(Reason.SERVER_ERROR if error.status in _SERVER_ERRORS else reason, detail)
     for kind, reason in _UNVERIFIED_ERRORS.items():
         if isinstance(error, kind):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exporter.integrity.rules import IgnoreRule, PlatformRule
+
 
 class BlobCheck(StrEnum):
     """How blobs are asked for."""
@@ -16,7 +18,8 @@ class BlobCheck(StrEnum):
 class CycleOptions:
     """Options of the cycles of one registry; delays and intervals are in seconds.
 
-    Where `repositories` is given, the catalog is not read.
+    Where `repositories` is given, the catalog is not read. Of `platforms` the first rule that matches a
+    repository counts.
     """
 
     concurrency: int = 16
@@ -25,3 +28,5 @@ class CycleOptions:
     refetch_interval: float = 86400.0
     blob_check: BlobCheck = BlobCheck.AUTO
     repositories: tuple[str, ...] | None = None
+    ignore: tuple[IgnoreRule, ...] = ()
+    platforms: tuple[PlatformRule, ...] = ()

@@ -39,7 +39,7 @@ class RepositoryReport:
 
     `checked` counts its distinct references of any verdict but `skipped`. `stale` counts the references
     whose verdict is an earlier cycle's, `stuck` those that answered an error for three cycles or more,
-    `skipped` those that ignore rules, platforms or foreign layers hide. `last_verified` is when a walk last
+    `ignored` those that ignore rules and platforms hide. `last_verified` is when a walk last
     left nothing unverified. `walked` says whether this cycle walked it to its end.
 
     `roots` (what each tag resolved to) and `errors` (for how many cycles running a reference has answered an
@@ -53,7 +53,7 @@ class RepositoryReport:
     findings: tuple[Finding, ...] = ()
     stale: int = 0
     stuck: int = 0
-    skipped: int = 0
+    ignored: int = 0
     last_verified: datetime | None = None
     roots: Mapping[str, Digest] = field(default_factory=dict)
     errors: Mapping[Reference, ErrorStreak] = field(default_factory=dict)
@@ -93,6 +93,7 @@ class Report:
     last_success: datetime | None = None
     repositories_at_success: int | None = None
     trouble: str | None = None  # why the outcome is not complete, for the log
+    expired_rules: tuple[str, ...] = ()  # ignore rules that hide nothing any more
 
     def findings(self) -> Iterator[Finding]:
         """All findings, in their fixed order."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from exporter.integrity.finding import Kind, Reason, Verdict
+from exporter.integrity.finding import Kind, Reason, Reference, Verdict
 from exporter.integrity.graph import Failure, RepositoryGraph, kind_of
 from exporter.integrity.judge import (
     INTACT,
@@ -19,6 +19,7 @@ from exporter.integrity.judge import (
 )
 from exporter.integrity.manifests import ManifestCache
 from exporter.integrity.proofs import BlobInquiry, BlobKey
+from exporter.integrity.rules import PlatformRule
 from exporter.integrity.workers import Batch
 from exporter.oci import (
     Descriptor,
@@ -28,7 +29,6 @@ from exporter.oci import (
     Role,
     Target,
     check_tag,
-    is_foreign_layer,
     quoted,
 )
 from exporter.registry import Circuit, Errand, Purpose, RegistryClient, RegistryError, Tally
@@ -54,19 +54,25 @@ class WalkContext:
 class RepositoryWalk:
     """Asks everything about one repository and keeps what it learnt in `graph`.
 
-    `seen` holds the distinct references by kind, tags apart; `skipped` those that are not asked for.
+    `seen` holds the distinct references by kind, tags apart; `unmirrored` the children that
+    `platforms` says are not meant to be there.
     `listing` judges the asking for the tags, `names` what came. No `RegistryError` leaves it.
     """
 
     def __init__(
-        self, name: str, context: WalkContext, batch: Batch, previous_roots: Mapping[str, Digest]
+        self,
+        name: str,
+        context: WalkContext,
+        batch: Batch,
+        previous_roots: Mapping[str, Digest],
+        platforms: PlatformRule | None = None,
     ) -> None:
         self.name = name
-        self.graph = RepositoryGraph()
+        self.graph = RepositoryGraph(platforms)
         self.listing: Judgement = INTACT
         self.names: Judgement = INTACT
         self.seen: dict[Kind, set[Digest]] = {kind: set() for kind in Kind if kind is not Kind.TAG}
-        self.skipped: set[Digest] = set()
+        self.unmirrored: set[Digest] = set()
         self.batch = batch
         self._context = context
         self._previous_roots = previous_roots
@@ -81,6 +87,16 @@ class RepositoryWalk:
     def met_manifests(self) -> set[Digest]:
         """All manifests that this walk has asked for."""
         return self._asked_manifests
+
+    def found_intact(self, reference: Reference) -> bool:
+        """Whether this walk asked for what this leads to, below the tags, and found nothing wrong."""
+        graph, digest = self.graph, reference.digest
+        if digest is None or digest not in self.seen.get(reference.kind, ()):
+            return False
+        if reference.kind is Kind.CHILD:
+            failed = digest in graph.manifest_failures or digest in graph.wrong_sizes
+            return digest in graph.manifests and not failed
+        return all(digest != asked for asked, _ in graph.blob_failures)
 
     async def run(self) -> None:
         """List the tags, then ask for all that they lead to; nothing is confirmed yet."""
@@ -233,8 +249,9 @@ class RepositoryWalk:
     def _expand(self, manifest: Manifest) -> None:
         blobs: list[tuple[Role, Descriptor]] = []
         for role, descriptor in manifest.descriptors:
-            if is_foreign_layer(descriptor.media_type):
-                self.skipped.add(descriptor.digest)
+            if self.graph.skips(role, descriptor):
+                if not self.graph.mirrors(role, descriptor):
+                    self.unmirrored.add(descriptor.digest)
                 continue
             match self.graph.target_of(role, descriptor):
                 case Target.BLOB:

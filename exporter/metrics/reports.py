@@ -209,9 +209,15 @@ _GAUGES = (
     ),
     _Gauge(
         "ignored_references",
-        "References that are left alone on purpose, such as foreign layers.",
+        "References that ignore rules and platforms hide.",
         (),
-        _per_registry(lambda report: sum(found.skipped for found in report.repositories.values())),
+        _per_registry(lambda report: sum(found.ignored for found in report.repositories.values())),
+    ),
+    _Gauge(
+        "ignore_rules_expired",
+        "Ignore rules whose day has passed, so that they hide nothing any more.",
+        (),
+        _per_registry(lambda report: len(report.expired_rules)),
     ),
     _Gauge(
         "repository_last_verified_timestamp_seconds",

@@ -1,6 +1,5 @@
 """Speaking to a registry through its HTTP API. Knows HTTP, not integrity."""
 
-from exporter.registry.auth import Credentials
 from exporter.registry.client import (
     BlobHead,
     Errand,
@@ -10,8 +9,17 @@ from exporter.registry.client import (
     RegistryClient,
     open_client,
 )
+from exporter.registry.credentials import (
+    Credentials,
+    CredentialSource,
+    DockerConfig,
+    FixedCredentials,
+    NoCredentials,
+    PasswordFile,
+)
 from exporter.registry.errors import (
     AnswerError,
+    AuthenticationError,
     ConnectionFailedError,
     LeftAloneError,
     ProtocolError,
@@ -25,15 +33,21 @@ from exporter.registry.requests import Purpose, RequestObserver, Tally
 
 __all__ = [
     "AnswerError",
+    "AuthenticationError",
     "BlobHead",
     "Circuit",
     "ConnectionFailedError",
+    "CredentialSource",
     "Credentials",
+    "DockerConfig",
     "Errand",
+    "FixedCredentials",
     "LastByte",
     "LeftAloneError",
     "ManifestBody",
     "ManifestHead",
+    "NoCredentials",
+    "PasswordFile",
     "ProtocolError",
     "Purpose",
     "RegistryClient",

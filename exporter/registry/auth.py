@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 import httpx
 
@@ -23,13 +24,14 @@ from exporter.registry.credentials import (
     RegistryToken,
     Secret,
 )
-from exporter.registry.errors import AuthenticationError
+from exporter.registry.errors import AuthenticationError, path_of
 
 CLIENT_ID: Final = "registry-integrity-exporter"
 
 _DEFAULT_LIFETIME: Final = 60.0  # seconds, where a token service does not tell
 _LONGEST_LIFETIME: Final = 24 * 3600.0
 _SAFETY: Final = 10.0  # renewed so much earlier, for clocks and networks that are slow
+_MANY_TOKENS: Final = 1000
 _TOKEN_FORM: Final = re.compile(r"[\x21-\x7e]{1,65536}")
 # What a registry may make us ask for beyond `pull`: Azure's lists of tags need it.
 _HARMLESS_ACTIONS: Final = frozenset({"pull", "metadata_read"})
@@ -77,9 +79,7 @@ class Authentication:
     the registry itself as Basic until it names a token service; then to that alone.
     """
 
-    def __init__(
-        self, url: httpx.URL, source: CredentialSource, token_hosts: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, url: httpx.URL, source: CredentialSource, token_hosts: Iterable[str] = ()) -> None:
         """Authenticate at the registry at `url`; at `token_hosts` a token service is trusted by name."""
         self._url = url
         self._source = source
@@ -87,7 +87,7 @@ class Authentication:
         self._service: _TokenService | None = None
         self._actions = {"pull"}
         self._tokens: dict[str | None, _Token] = {}
-        self._locks: dict[str | None, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str | None, asyncio.Lock] = WeakValueDictionary()
         self._basic: dict[str | None, str | None] = {}
 
     async def header(self, repository: str | None, ask: AskTokenService) -> str | None:
@@ -111,9 +111,7 @@ class Authentication:
         if token is not None and token.header == header:
             token.worked = True
 
-    async def challenged(
-        self, headers: Iterable[str], repository: str | None, sent: str | None
-    ) -> bool:
+    async def challenged(self, headers: Iterable[str], repository: str | None, sent: str | None) -> bool:
         """Learn from a 401's `WWW-Authenticate` headers; tell whether asking again may help.
 
         A token that worked before is renewed once. One that never did is not: whoever gave it would give the
@@ -123,7 +121,9 @@ class Authentication:
             AuthenticationError: the token service is not to be trusted.
         """
         challenges = parse_challenges(headers)
-        bearer = next((one for one in challenges if one.scheme == "bearer" and "realm" in one.parameters), None)
+        bearer = next(
+            (one for one in challenges if one.scheme == "bearer" and "realm" in one.parameters), None
+        )
         if bearer is None:
             self._basic.pop(repository, None)
             renewed = _as_header(await self._find(repository))  # a rotated password
@@ -177,9 +177,14 @@ class Authentication:
             now = asyncio.get_running_loop().time()
             token = self._tokens.get(repository)
             if token is None or token.expires_at <= now:
+                self._forget_expired(now)
                 token = await self._fetch(repository, service, ask)
                 self._tokens[repository] = token
             return token
+
+    def _forget_expired(self, now: float) -> None:
+        if len(self._tokens) >= _MANY_TOKENS:
+            self._tokens = {name: token for name, token in self._tokens.items() if token.expires_at > now}
 
     async def _fetch(self, repository: str | None, service: _TokenService, ask: AskTokenService) -> _Token:
         secret = await self._find(repository)
@@ -189,13 +194,15 @@ class Authentication:
         answer = await ask(question)
         if answer.status != _OK:
             raise AuthenticationError(
-                question.method, question.url.path, f"answered {answer.status}", status=answer.status
+                question.method, path_of(question.url), f"answered {answer.status}", status=answer.status
             )
         text, lifetime = _parse_token(answer.body, question)
         now = asyncio.get_running_loop().time()
         return _Token(f"Bearer {text}", now + max(lifetime - _SAFETY, lifetime / 2))
 
-    def _question(self, secret: Secret | None, repository: str | None, service: _TokenService) -> TokenQuestion:
+    def _question(
+        self, secret: Secret | None, repository: str | None, service: _TokenService
+    ) -> TokenQuestion:
         parameters = {"service": service.service} if service.service else {}
         scope = self._scope(repository)
         if scope is not None:
@@ -233,7 +240,7 @@ def _as_header(secret: Secret | None) -> str | None:
 
 
 def _parse_token(body: bytes, question: TokenQuestion) -> tuple[str, float]:
-    wrong = AuthenticationError(question.method, question.url.path, "answered with what is no token")
+    wrong = AuthenticationError(question.method, path_of(question.url), "answered with what is no token")
     try:
         document: Any = json.loads(body.decode())
     except (ValueError, RecursionError) as error:

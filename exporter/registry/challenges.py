@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _LONGEST_HEADER = 16 * 1024
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # One alternative for each thing that may come next; what fits none is skipped up to the next comma.
 _LEXER = re.compile(
-    rf"[\s,]*(?:(?P<name>{_TOKEN})[ \t]*=[ \t]*"
-    rf"(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>{_TOKEN})(?=[ \t]*(?:,|$)))"
-    rf"|(?P<scheme>{_TOKEN})(?:[ \t]+(?P<token68>[A-Za-z0-9._~+/-]+=*)(?=[ \t]*(?:,|$)))?(?=[ \t,]|$)"
+    rf"[\s,]*(?:(?P<name>{_WORD})[ \t]*=[ \t]*"
+    rf"(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>{_WORD})(?=[ \t]*(?:,|$)))"
+    rf"|(?P<scheme>{_WORD})(?:[ \t]+(?P<token68>[A-Za-z0-9._~+/-]+=*)(?=[ \t]*(?:,|$)))?(?=[ \t,]|$)"
     rf"|(?P<junk>[^,]+))"
 )
 _ESCAPE = re.compile(r"\\(.)")

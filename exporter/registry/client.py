@@ -1,7 +1,7 @@
 """The endpoints of a registry's HTTP API that a walk needs (OCI distribution specification, "Endpoints")."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,8 +10,9 @@ import httpx
 
 from exporter.oci import Digest, InvalidValueError
 from exporter.oci.media_types import ACCEPT, essence
-from exporter.registry.auth import BasicAuthentication, Credentials
-from exporter.registry.errors import AnswerError, LeftAloneError, ProtocolError, RegistryError
+from exporter.registry.auth import Authentication
+from exporter.registry.credentials import Credentials, CredentialSource, FixedCredentials, NoCredentials
+from exporter.registry.errors import AnswerError, LeftAloneError, ProtocolError, RegistryError, path_of
 from exporter.registry.pacing import Circuit, with_retries
 from exporter.registry.pages import LONGEST_PAGE, Listing
 from exporter.registry.requests import Purpose, RequestObserver, Tally
@@ -87,7 +88,8 @@ class RegistryClient:
         *,
         timeout: float = 10.0,
         catalog_timeout: float = 60.0,
-        credentials: Credentials | None = None,
+        credentials: CredentialSource | Credentials | None = None,
+        token_hosts: Iterable[str] = (),
         observer: RequestObserver | None = None,
     ) -> None:
         """Prepare to ask the registry at `url`; timeouts are in seconds, for one whole answer."""
@@ -98,14 +100,14 @@ class RegistryClient:
         self._wire = Wire(
             url,
             transport,
-            BasicAuthentication(credentials),
+            Authentication(httpx.URL(url), _source_of(credentials), token_hosts),
             connect_timeout=min(timeout, _SLOWEST_CONNECT),
             observer=observer,
         )
 
     async def ping(self, errand: Errand) -> None:
         """Ask `/v2/`: the registry is there and lets us in."""
-        await self._ask(Question("GET", self._base), errand, "", self._catalog_timeout)
+        await self._ask(Question("GET", self._base, None), errand, self._catalog_timeout)
 
     async def catalog(self, errand: Errand) -> tuple[str, ...]:
         """List all repositories, raw: the names are not yet checked against the grammar."""
@@ -122,8 +124,8 @@ class RegistryClient:
 
     async def head_manifest(self, repository: str, reference: str, errand: Errand) -> ManifestHead:
         """Ask for the headers of a manifest by tag or digest."""
-        question = Question("HEAD", self._manifest_url(repository, reference), accept=ACCEPT)
-        answer = await self._ask(question, errand, repository)
+        question = Question("HEAD", self._manifest_url(repository, reference), repository, accept=ACCEPT)
+        answer = await self._ask(question, errand)
         return ManifestHead(_digest_of(answer), answer.length(), _media_type_of(answer))
 
     async def get_manifest(self, repository: str, reference: str, errand: Errand) -> ManifestBody:
@@ -131,16 +133,17 @@ class RegistryClient:
         question = Question(
             "GET",
             self._manifest_url(repository, reference),
+            repository,
             accept=ACCEPT,
             bodies=frozenset({_OK}),
             longest_body=LONGEST_MANIFEST,
         )
-        answer = await self._ask(question, errand, repository)
+        answer = await self._ask(question, errand)
         return ManifestBody(_digest_of(answer), _media_type_of(answer), answer.body)
 
     async def head_blob(self, repository: str, digest: Digest, errand: Errand) -> BlobHead:
         """Ask for a blob's headers: that proves the link, not the data."""
-        answer = await self._ask(Question("HEAD", self._blob_url(repository, digest)), errand, repository)
+        answer = await self._ask(Question("HEAD", self._blob_url(repository, digest), repository), errand)
         return BlobHead(answer.length())
 
     async def last_byte(self, repository: str, digest: Digest, size: int, errand: Errand) -> LastByte:
@@ -152,12 +155,13 @@ class RegistryClient:
         question = Question(
             "GET",
             self._blob_url(repository, digest),
+            repository,
             byte_range=f"bytes={size - 1}-{size - 1}" if size else None,
             bodies=frozenset({_PARTIAL}),
             longest_body=1,
             cut=True,
         )
-        answer = await self._ask(question, errand, repository)
+        answer = await self._ask(question, errand)
         if answer.status != _PARTIAL:
             return LastByte(ranged=False, total=answer.length(), received=0)
         return LastByte(ranged=True, total=_total_of(answer, size - 1), received=len(answer.body))
@@ -174,9 +178,9 @@ class RegistryClient:
         listing = Listing(names)
         url: str | None = f"{self._base}{path}?n={PAGE_SIZE}"
         while url is not None:
-            question = Question("GET", url, bodies=frozenset({_OK}), longest_body=LONGEST_PAGE)
+            question = Question("GET", url, repository, bodies=frozenset({_OK}), longest_body=LONGEST_PAGE)
             try:
-                answer = await self._ask(question, errand, repository, seconds)
+                answer = await self._ask(question, errand, seconds)
             except AnswerError as error:
                 # A registry set to smaller pages refuses ours, but has a size of its own.
                 if _PAGE_TOO_LARGE not in error.codes or "?" not in url or listing.names:
@@ -186,11 +190,10 @@ class RegistryClient:
                 url = listing.add(answer, url)
         return listing.names
 
-    async def _ask(
-        self, question: Question, errand: Errand, repository: str, seconds: float | None = None
-    ) -> Answer:
+    async def _ask(self, question: Question, errand: Errand, seconds: float | None = None) -> Answer:
+        repository = question.repository or ""
         if errand.circuit.open_for(repository):
-            path = httpx.URL(question.url).path
+            path = path_of(httpx.URL(question.url))
             raise LeftAloneError(question.method, path, "was not asked: there were no answers before it")
         try:
             answer = await with_retries(
@@ -212,7 +215,8 @@ async def open_client(
     timeout: float = 10.0,  # noqa: ASYNC109 - of each request, not of this call
     catalog_timeout: float = 60.0,
     concurrency: int = 16,
-    credentials: Credentials | None = None,
+    credentials: CredentialSource | Credentials | None = None,
+    token_hosts: Iterable[str] = (),
     observer: RequestObserver | None = None,
 ) -> AsyncIterator[RegistryClient]:
     """Open a client with a connection pool of its own, closed at the end."""
@@ -223,8 +227,15 @@ async def open_client(
             timeout=timeout,
             catalog_timeout=catalog_timeout,
             credentials=credentials,
+            token_hosts=token_hosts,
             observer=observer,
         )
+
+
+def _source_of(credentials: CredentialSource | Credentials | None) -> CredentialSource:
+    if credentials is None:
+        return NoCredentials()
+    return FixedCredentials(credentials) if isinstance(credentials, Credentials) else credentials
 
 
 def _digest_of(answer: Answer) -> Digest | None:

@@ -4,6 +4,8 @@ import json
 import re
 from typing import ClassVar
 
+import httpx
+
 _LONGEST_ERROR_BODY = 64 * 1024
 _MOST_CODES = 8
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
@@ -51,6 +53,17 @@ class AnswerError(RegistryError):
         self.retry_after = retry_after
 
 
+class AuthenticationError(RegistryError):
+    """There is no way in: no token, no credentials, or a token service that is not trusted.
+
+    `status` is the token service's, None where it was not asked or answered with what is no token.
+    """
+
+    def __init__(self, method: str, path: str, detail: str, status: int | None = None) -> None:
+        super().__init__(method, path, f"{detail}, which is the token service" if status else detail)
+        self.status = status
+
+
 class TimedOutError(RegistryError):
     """There was no whole answer in time."""
 
@@ -91,6 +104,11 @@ class ProtocolError(RegistryError):
 
 class TooLargeError(RegistryError):
     """The answer is larger than anything that a client would accept."""
+
+
+def path_of(url: httpx.URL) -> str:
+    """The path that stands in errors: as it goes over the wire, since decoded it could hold anything."""
+    return url.raw_path.partition(b"?")[0].decode("ascii")
 
 
 def parse_error_codes(body: bytes) -> tuple[str, ...]:

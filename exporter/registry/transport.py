@@ -4,7 +4,9 @@ import asyncio
 import os
 import ssl
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -12,9 +14,10 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from exporter.registry.auth import BasicAuthentication
+from exporter.registry.auth import Authentication, TokenAnswer, TokenQuestion
 from exporter.registry.errors import (
     AnswerError,
+    AuthenticationError,
     ConnectionFailedError,
     ConnectTimedOutError,
     NotConnectedError,
@@ -24,18 +27,22 @@ from exporter.registry.errors import (
     TooLargeError,
     TruncatedBodyError,
     parse_error_codes,
+    path_of,
 )
 from exporter.registry.requests import Purpose, RequestObserver, Tally
 
 DISTRIBUTION: Final = "registry-integrity-exporter"
 USER_AGENT: Final = f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
 
+_ALWAYS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ERROR_BODY = 64 * 1024
+_TOKEN_BODY = 256 * 1024
 _OK = 200
 _PARTIAL = 206
 _CLIENT_ERROR = 400
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +74,25 @@ class Answer:
 class Question:
     """One request: which statuses carry a body that is wanted, and how long that may be in bytes.
 
-    A longer body is an error, or cut where `cut` says so.
+    A longer body is an error, or cut where `cut` says so. `repository` is what a token is needed for: empty
+    for the catalog, None for the registry's root.
     """
 
     method: str
     url: str
+    repository: str | None
     accept: str | None = None
     byte_range: str | None = None
     bodies: frozenset[int] = frozenset()
     longest_body: int = 0
     cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Challenged:
+    """A 401 after which asking once more may help."""
+
+    error: AnswerError
 
 
 def open_transport(concurrency: int) -> httpx.AsyncBaseTransport:
@@ -100,7 +116,7 @@ class Wire:
         self,
         url: str,
         transport: httpx.AsyncBaseTransport,
-        authentication: BasicAuthentication,
+        authentication: Authentication,
         connect_timeout: float,
         observer: RequestObserver | None = None,
     ) -> None:
@@ -111,63 +127,110 @@ class Wire:
         self._observer = observer
 
     async def ask(self, question: Question, seconds: float, purpose: Purpose, tally: Tally) -> Answer:
-        """Ask once, within so many seconds altogether, and follow redirects.
+        """Ask once, within so many seconds altogether; follow redirects, meet a challenge.
 
         Raises:
             RegistryError: there is no successful answer.
         """
-        path = httpx.URL(question.url).path
         url = httpx.URL(question.url)
-        redirected = False
         try:
             async with asyncio.timeout(seconds):
-                for hop in range(_MOST_REDIRECTS + 1):
-                    tally.add(Purpose.REDIRECT if hop else purpose)
-                    answer = await self._exchange(question, path, url, redirected=redirected)
-                    if not isinstance(answer, httpx.URL):
-                        return answer
-                    url = answer
-                    redirected = redirected or origin(url) != self._origin
+                answer = await self._follow(question, url, purpose, tally)
+                if isinstance(answer, _Challenged):
+                    answer = await self._follow(question, url, Purpose.RETRY, tally, answer)
         except TimeoutError as error:
-            raise TimedOutError(question.method, path, f"was not answered within {seconds:g} s") from error
+            detail = f"was not answered within {seconds:g} s"
+            raise TimedOutError(question.method, path_of(url), detail) from error
+        if isinstance(answer, _Challenged):
+            raise answer.error
+        return answer
+
+    async def _follow(
+        self,
+        question: Question,
+        url: httpx.URL,
+        purpose: Purpose,
+        tally: Tally,
+        challenged: _Challenged | None = None,
+    ) -> Answer | _Challenged:
+        path = path_of(url)
+        redirected = False
+        for hop in range(_MOST_REDIRECTS + 1):
+            authorization = None
+            if origin(url) == self._origin:
+                authorization = await self._authentication.header(
+                    question.repository, partial(self._ask_token_service, tally=tally)
+                )
+            if hop == 0 and challenged is not None and self._observer is not None:
+                self._observer.retried("unauthorized")
+            tally.add(Purpose.REDIRECT if hop else purpose)
+            request = self._request(question, url, authorization)
+            response = await self._send(request, path)
+            try:
+                if response.status_code in _REDIRECTS:
+                    url = self._target(response, question, path, url)
+                    redirected = redirected or origin(url) != self._origin
+                    continue
+                answer = await self._read(response, question, path, redirected=redirected)
+            except AnswerError as error:
+                if error.status != _UNAUTHORIZED or origin(url) != self._origin or challenged is not None:
+                    raise
+                headers = response.headers.get_list("www-authenticate")
+                if not await self._authentication.challenged(headers, question.repository, authorization):
+                    raise
+                return _Challenged(error)
+            finally:
+                await _close(response)
+            if authorization is not None:
+                self._authentication.worked(question.repository, authorization)
+            return answer
         raise ProtocolError(question.method, path, f"was redirected more than {_MOST_REDIRECTS} times")
 
-    async def _exchange(
-        self, question: Question, path: str, url: httpx.URL, *, redirected: bool
-    ) -> Answer | httpx.URL:
+    async def _ask_token_service(self, question: TokenQuestion, tally: Tally) -> TokenAnswer:
+        # Redirects are not followed: the secret is for this address.
+        tally.add(Purpose.TOKEN)
+        path = path_of(question.url)
+        headers = {**_ALWAYS, **question.headers}
         request = httpx.Request(
             question.method,
-            url,
-            headers=self._headers(question, url),
+            question.url,
+            headers=headers,
+            content=question.body or None,
             extensions={"timeout": {"connect": self._connect_timeout}},
         )
+        response = await self._send(request, path)
+        try:
+            body = await _body_of(response, _TOKEN_BODY, question.method, path)
+        except TruncatedBodyError as error:
+            raise AuthenticationError(question.method, path, error.detail) from error
+        finally:
+            await _close(response)
+        return TokenAnswer(response.status_code, body)
+
+    def _request(self, question: Question, url: httpx.URL, authorization: str | None) -> httpx.Request:
+        headers = dict(_ALWAYS)
+        if question.accept is not None:
+            headers["Accept"] = question.accept
+        if question.byte_range is not None:
+            headers["Range"] = question.byte_range
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        return httpx.Request(
+            question.method, url, headers=headers, extensions={"timeout": {"connect": self._connect_timeout}}
+        )
+
+    async def _send(self, request: httpx.Request, path: str) -> httpx.Response:
         started = time.perf_counter()
         code = "error"
         try:
             response = await self._transport.handle_async_request(request)
             code = str(response.status_code)
         except (httpx.TransportError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise _before_answer(error, question.method, path) from error
+            raise _before_answer(error, request.method, path) from error
         finally:
             if self._observer is not None:
-                self._observer.requested(question.method, code, time.perf_counter() - started)
-        try:
-            if response.status_code in _REDIRECTS:
-                return self._target(response, question, path, url)
-            return await self._read(response, question, path, redirected=redirected)
-        finally:
-            await response.aclose()
-
-    def _headers(self, question: Question, url: httpx.URL) -> dict[str, str]:
-        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-        if question.accept is not None:
-            headers["Accept"] = question.accept
-        if question.byte_range is not None:
-            headers["Range"] = question.byte_range
-        authorization = self._authentication.header()
-        if authorization is not None and origin(url) == self._origin:
-            headers["Authorization"] = authorization
-        return headers
+                self._observer.requested(request.method, code, time.perf_counter() - started)
+        return response
 
     def _target(self, response: httpx.Response, question: Question, path: str, url: httpx.URL) -> httpx.URL:
         try:
@@ -226,6 +289,11 @@ async def _body_of(
     return bytes(body)
 
 
+async def _close(response: httpx.Response) -> None:
+    with suppress(httpx.TransportError, aiohttp.ClientError, OSError):  # what was answered was answered
+        await response.aclose()
+
+
 def _before_answer(error: Exception, method: str, path: str) -> RegistryError:
     # httpx-aiohttp calls a lost connection a timeout; the cause tells the truth.
     cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
@@ -255,6 +323,8 @@ def _connection_trouble(cause: BaseException) -> str:
     if isinstance(cause, aiohttp.ServerDisconnectedError):
         return "the connection was closed before an answer"
     system_error = cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else cause
+    if "[SSL" in str(system_error):  # its number is none of the system's
+        return "TLS broke off"
     number = getattr(system_error, "errno", None)
     return os.strerror(number).lower() if isinstance(number, int) and number > 0 else "no connection"
 

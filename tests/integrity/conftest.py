@@ -1,4 +1,4 @@
-"""Fixtures of the integrity tests: asynchronous tests run in virtual time, but for those on a real registry."""
+"""What the integrity tests share: asynchronous ones run in virtual time."""
 
 from collections.abc import Callable, Iterator, Mapping
 

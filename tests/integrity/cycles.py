@@ -8,12 +8,36 @@ from exporter.integrity import Cycle, CycleOptions, Finding, Report, RepositoryR
 from exporter.integrity.report import RegistryKind
 from exporter.registry import RegistryClient
 from tests.integrity.model import ExpectedFinding, ExpectedRepository
+from tests.integrity.scripted import URL, ScriptedRegistry
 
 
 def cycle_over(url: str, transport: httpx.AsyncBaseTransport, **options: Any) -> Cycle:
     """Make the cycle of a registry; `kind` is the registry's, the other options are those of a cycle."""
     kind = options.pop("kind", RegistryKind.PRIVATE)
     return Cycle("registry", url, kind, RegistryClient(url, transport), CycleOptions(**options))
+
+
+class Watcher:
+    """Walks a scripted registry again and again, each time with the last report in hand."""
+
+    def __init__(self, registry: ScriptedRegistry, **options: Any) -> None:
+        self.registry = registry
+        self.cycle = cycle_over(URL, registry, **options)
+        self.report: Report | None = None
+
+    async def walk(self) -> Report:
+        """Run the next cycle."""
+        self.report = await self.cycle.run(self.report)
+        return self.report
+
+    async def findings(self) -> list[ExpectedFinding]:
+        """Run the next cycle and tell its findings."""
+        return findings(await self.walk())
+
+
+def findings(report: Report) -> list[ExpectedFinding]:
+    """A report's findings in the model's words."""
+    return [finding_seen(finding) for finding in report.findings()]
 
 
 def seen(report: Report) -> dict[str, ExpectedRepository]:
@@ -27,7 +51,7 @@ def seen_of(repository: RepositoryReport) -> ExpectedRepository:
     return ExpectedRepository(
         repository.tags,
         checked,
-        repository.skipped,
+        repository.ignored,
         tuple(sorted((finding_seen(one) for one in repository.findings), key=repr)),
     )
 

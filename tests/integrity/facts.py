@@ -1,4 +1,4 @@
-"""What docker-registry 2.8.2 answers about damaged storage: found by asking it, and kept true by test_facts.py.
+"""What docker-registry 2.8.2 answers about damaged storage: found by asking it, kept true by test_facts.py.
 
 An answer is written as its status and what came with it. `HEAD` has no body that could say why.
 """

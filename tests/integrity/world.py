@@ -1,4 +1,4 @@
-"""A registry's content and what was done to it, as values: what the damage model and the real thing start from."""
+"""A registry's content and what was done to it, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -102,9 +102,9 @@ PRIVATE_REPORT = report(
         checked={Kind.TAG: 4, Kind.CHILD: 6, Kind.CONFIG: 5, Kind.LAYER: 12},
         stale=1,
         stuck=2,
-        skipped=3,
+        ignored=3,
     ),
-    repository("base", tags=1, checked=dict.fromkeys(Kind, 1), skipped=1, last_verified=NOON),
+    repository("base", tags=1, checked=dict.fromkeys(Kind, 1), ignored=1, last_verified=NOON),
 )
 EDGE_REPORT = report(
     EDGE,
@@ -204,10 +204,14 @@ registry_integrity_broken_reference_info{digest="sha256:111111111111111111111111
 # TYPE registry_integrity_broken_references_not_listed gauge
 registry_integrity_broken_references_not_listed{registry="private"} 0.0
 registry_integrity_broken_references_not_listed{registry="edge"} 0.0
-# HELP registry_integrity_ignored_references References that are left alone on purpose, such as foreign layers.
+# HELP registry_integrity_ignored_references References that ignore rules and platforms hide.
 # TYPE registry_integrity_ignored_references gauge
 registry_integrity_ignored_references{registry="private"} 4.0
 registry_integrity_ignored_references{registry="edge"} 0.0
+# HELP registry_integrity_ignore_rules_expired Ignore rules whose day has passed, so that they hide nothing any more.
+# TYPE registry_integrity_ignore_rules_expired gauge
+registry_integrity_ignore_rules_expired{registry="private"} 0.0
+registry_integrity_ignore_rules_expired{registry="edge"} 0.0
 # HELP registry_integrity_repository_last_verified_timestamp_seconds When a walk of the repository last left nothing unverified, since the epoch.
 # TYPE registry_integrity_repository_last_verified_timestamp_seconds gauge
 registry_integrity_repository_last_verified_timestamp_seconds{registry="private",repository="base"} 1.7723664e+09

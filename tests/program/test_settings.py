@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from exporter.cli import app
+from exporter.cli.commands import app
 from exporter.integrity import BlobCheck, RegistryKind
 from exporter.logs import LogFormat, LogLevel
 from exporter.registry import Credentials
@@ -715,7 +715,7 @@ def test_wrong_values_of_a_registry(file: Path, text: str, what: str, expected: 
     ids=str,
 )
 def test_what_is_no_configuration_file(file: Path, text: str, expected: str):
-    """What is no YAML is told with its line and column, and without a piece of the text, which may be secret."""
+    """What is no YAML is told with its line, without a piece of the text, which may be secret."""
     assert problems(file, text) == [f"config: 'config.yml': {expected} (flag --config)"]
 
 

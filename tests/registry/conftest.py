@@ -1,7 +1,14 @@
 """A scripted server, a client that asks it, and retries that do not wait."""
 
 import asyncio
+import socket
+import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
 
 import pytest
 import stamina
@@ -12,7 +19,7 @@ from tests.registry.scripted import ScriptedServer, serve
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 # What depends on how a loop reports trouble is tested on the loop of the program, too.
-_ON_EVERY_LOOP = {"test_transport_failures.py", "test_transport_cancellation.py"}
+_ON_EVERY_LOOP = {"test_transport_failures.py", "test_transport_tls.py", "test_transport_cancellation.py"}
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Loop]:
@@ -22,11 +29,24 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Loop]:
     return loops
 
 
+_trusting_the_system = cache(ssl.create_default_context)
+
+
+@pytest.fixture(autouse=True)
+def one_tls_context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the system's certificates once, since that takes longer than most tests, but for those of TLS."""
+    if request.path.name != "test_transport_tls.py":
+        monkeypatch.setattr(ssl, "create_default_context", _trusting_the_system)
+
+
 @pytest.fixture(autouse=True)
 def no_waiting() -> Iterator[None]:
-    """As many attempts as ever, but no waiting between them."""
+    """As many attempts as ever, but no waiting between them, and no word about them."""
+    hooks = stamina.instrumentation.get_on_retry_hooks()
+    stamina.instrumentation.set_on_retry_hooks(())
     with stamina.set_testing(testing=True, attempts=100, cap=True):
         yield
+    stamina.instrumentation.set_on_retry_hooks(hooks)
 
 
 @pytest.fixture
@@ -47,3 +67,54 @@ async def client(server: ScriptedServer) -> AsyncIterator[RegistryClient]:
 def errand() -> Errand:
     """Something to ask for."""
     return Errand()
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """An address whose port is taken, but where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def never_connecting() -> Iterator[str]:
+    """An address whose queue of connections is full, so that no other can be made, nor is refused."""
+    if sys.platform != "linux":
+        pytest.skip("other systems answer a full queue in another way")
+    with ExitStack() as sockets:
+        full = sockets.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield f"127.0.0.1:{full.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1 with its key, signed by nobody else."""
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=registry"),
+            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", file, "-out", file.with_suffix(".crt")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    with file.open("ab") as both:
+        both.write(file.with_suffix(".crt").read_bytes())
+    return file
+
+
+@pytest.fixture
+async def tls_server(certificate: Path) -> AsyncIterator[ScriptedServer]:
+    """A server that speaks TLS."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with serve(context) as scripted:
+        yield scripted

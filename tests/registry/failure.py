@@ -1,4 +1,4 @@
-"""How a question failed, as one value to compare."""
+"""How a question failed."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -8,8 +8,14 @@ import pytest
 from exporter.registry import RegistryError
 
 
-async def failure(asking: Awaitable[Any]) -> tuple[type[RegistryError], str]:
-    """Await an error of exactly this package and return its class and whole message."""
+async def error_of(asking: Awaitable[Any]) -> RegistryError:
+    """Await an error of this package's own, and nothing else."""
     with pytest.raises(RegistryError) as caught:
         await asking
-    return type(caught.value), str(caught.value)
+    return caught.value
+
+
+async def failure(asking: Awaitable[Any]) -> tuple[type[RegistryError], str]:
+    """Await an error and return its class and whole message."""
+    error = await error_of(asking)
+    return type(error), str(error)

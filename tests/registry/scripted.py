@@ -1,8 +1,8 @@
 """A server that answers by a script, byte for byte.
 
-The script is a table from a request line to replies, each for one request. A request that the script does not
-know is remembered and cut off; the fixture `server` fails the test for it, and for a reply that nobody wanted.
-No task runs here: what is left of a loop's tasks after a test is the client's.
+The script is a table from a request line to replies, each for one request. A request that it does not know is
+remembered and cut off; in the end the test fails for that, as it does for a reply that nobody wanted. No task
+runs here: what is left of a loop's tasks after a test is the client's.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, cast
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 PATIENCE = 10.0  # seconds for what comes at once; only a failing test waits so long
@@ -108,9 +108,9 @@ class ScriptedServer:
         """How many replies of each request are left."""
         return {line: len(replies) for line, replies in self._script.items() if replies}
 
-    async def was_asked(self) -> None:
-        """Wait for the first request."""
-        await self._until(lambda: bool(self.requests))
+    async def was_asked(self, times: int = 1) -> None:
+        """Wait for so many requests."""
+        await self._until(lambda: len(self.requests) >= times)
 
     async def was_connected(self) -> None:
         """Wait for the first connection."""
@@ -154,15 +154,16 @@ class ScriptedServer:
 class _Connection(asyncio.Protocol):
     transport: asyncio.Transport
 
-    def __init__(self, server: ScriptedServer) -> None:
+    def __init__(self, server: ScriptedServer, greeting: bytes) -> None:
         self._server = server
+        self._greeting = greeting
         self._received = b""
         self._number = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self._number = self._server.opened(self)
+        self.transport.write(self._greeting)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -170,7 +171,7 @@ class _Connection(asyncio.Protocol):
             head, _, self._received = self._received.partition(b"\r\n\r\n")
             self._answer(head.decode("latin-1").split("\r\n"))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         self._server.closed(self)
 
     def _answer(self, lines: list[str]) -> None:
@@ -190,11 +191,14 @@ class _Connection(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def serve(tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedServer]:
-    """Serve on a loopback port of the system's choice; unknown requests and unused replies fail."""
+async def serve(tls: ssl.SSLContext | None = None, *, greeting: bytes = b"") -> AsyncIterator[ScriptedServer]:
+    """Serve on a loopback port of the system's choice; unknown requests and unused replies fail.
+
+    The greeting is what a client gets before it has asked.
+    """
     script = ScriptedServer()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(script), "127.0.0.1", 0, ssl=tls)
+    server = await loop.create_server(lambda: _Connection(script, greeting), "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     script.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     try:

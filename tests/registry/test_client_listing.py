@@ -10,6 +10,7 @@ from exporter.registry import (
     Errand,
     ProtocolError,
     RegistryClient,
+    RegistryError,
     TimedOutError,
     TooLargeError,
     open_client,
@@ -108,16 +109,11 @@ async def test_repository_without_tags_has_none(
     ],
 )
 async def test_any_other_answer_is_a_failure(
-    answer: Reply,
-    kind: type[Exception],
-    message: str,
-    server: ScriptedServer,
-    client: RegistryClient,
-    errand: Errand,
+    answer: Reply, kind: type[RegistryError], message: str, server: ScriptedServer, client: RegistryClient
 ):
     """Never an empty list: that would hide every tag of the repository."""
     server.answer(TAGS, answer)
-    assert await failure(client.tags("team/app", errand)) == (kind, f"GET /v2/team/app/tags/list {message}")
+    assert await failure(client.tags("team/app", Errand())) == (kind, f"GET /v2/team/app/tags/list {message}")
 
 
 async def test_unknown_catalog_is_a_failure(server: ScriptedServer, client: RegistryClient, errand: Errand):
@@ -136,6 +132,31 @@ async def test_failure_on_a_later_page_fails_the_listing(
     server.answer(CATALOG, json_reply({"repositories": ["a"]}, Link='</v2/_catalog?last=a>; rel="next"'))
     server.answer("GET /v2/_catalog?last=a", reply(403))
     assert await failure(client.catalog(errand)) == (AnswerError, "GET /v2/_catalog answered 403")
+
+
+async def test_registry_with_smaller_pages_is_asked_for_its_own(
+    server: ScriptedServer, client: RegistryClient, errand: Errand
+):
+    """As distribution 3 answers when its operator allows no page of 1000."""
+    server.answer(CATALOG, error_reply(400, "PAGINATION_NUMBER_INVALID"))
+    server.answer("GET /v2/_catalog", json_reply({"repositories": ["a"]}, Link="<?last=a&n=1>; rel=next"))
+    server.answer("GET /v2/_catalog?last=a&n=1", json_reply({"repositories": ["b"]}))
+    assert await client.catalog(errand) == ("a", "b")
+
+
+async def test_refused_page_size_is_a_failure_when_no_other_is_left(
+    server: ScriptedServer, client: RegistryClient, errand: Errand
+):
+    """The registry's own size was refused, or a page that it linked to itself."""
+    refusal = error_reply(400, "PAGINATION_NUMBER_INVALID")
+    server.answer(CATALOG, refusal)
+    server.answer("GET /v2/_catalog", refusal)
+    server.answer(TAGS, json_reply({"tags": ["1"]}, Link="<?last=1&n=9>; rel=next"))
+    server.answer("GET /v2/team/app/tags/list?last=1&n=9", refusal)
+    assert [await failure(client.catalog(errand)), await failure(client.tags("team/app", errand))] == [
+        (AnswerError, "GET /v2/_catalog answered 400 PAGINATION_NUMBER_INVALID"),
+        (AnswerError, "GET /v2/team/app/tags/list answered 400 PAGINATION_NUMBER_INVALID"),
+    ]
 
 
 async def test_endless_catalog_is_given_up(server: ScriptedServer, client: RegistryClient, errand: Errand):

@@ -93,12 +93,12 @@ def test_user_agent_tells_program_and_version():
 )
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 async def test_digest_header_that_is_none_is_a_protocol_error(
-    method: str, header: str, shown: str, server: ScriptedServer, client: RegistryClient, errand: Errand
+    method: str, header: str, shown: str, server: ScriptedServer, client: RegistryClient
 ):
     """It is quoted, never raw."""
     server.answer(f"{method} {PATH}", reply(200, headers={"Docker-Content-Digest": header}))
     asked = client.head_manifest if method == "HEAD" else client.get_manifest
-    assert await failure(asked("team/app", DIGEST, errand)) == (
+    assert await failure(asked("team/app", DIGEST, Errand())) == (
         ProtocolError,
         f"{method} {PATH} answered with a wrong digest header: {shown}",
     )
@@ -132,25 +132,12 @@ async def test_longer_manifest_is_too_large(server: ScriptedServer, client: Regi
     ],
 )
 async def test_refusal_tells_its_status_and_codes(
-    answer: Reply, method: str, message: str, server: ScriptedServer, client: RegistryClient, errand: Errand
+    answer: Reply, method: str, message: str, server: ScriptedServer, client: RegistryClient
 ):
     """Of the specification's error body; a HEAD has none."""
     server.answer(f"{method} {PATH}", answer)
     asked = client.head_manifest if method == "HEAD" else client.get_manifest
-    assert await failure(asked("team/app", DIGEST, errand)) == (AnswerError, f"{method} {PATH} {message}")
-
-
-@pytest.mark.parametrize("length", ["-1", "1.5", "x", "", "9" * 30])
-async def test_length_that_is_no_number_is_a_protocol_error(
-    length: str, server: ScriptedServer, client: RegistryClient, errand: Errand
-):
-    """Also of a HEAD, where no body would show it."""
-    server.always(f"HEAD {PATH}", reply(200, headers={"Content-Length": length}))
-    kind, message = await failure(client.head_manifest("team/app", DIGEST, errand))
-    assert (kind, message) in [
-        (ProtocolError, f"HEAD {PATH} answered with a Content-Length that is no number"),
-        (ProtocolError, f"HEAD {PATH} was answered with what is not HTTP"),
-    ]
+    assert await failure(asked("team/app", DIGEST, Errand())) == (AnswerError, f"{method} {PATH} {message}")
 
 
 async def test_cut_manifest_is_truncated(server: ScriptedServer, client: RegistryClient, errand: Errand):

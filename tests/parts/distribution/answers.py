@@ -1,7 +1,7 @@
 """Requests and answers, as far as the registry cares."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,9 @@ class Answer:
     def with_headers(self, **headers: str) -> "Answer":
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return Answer(self.status, {**self.headers, **named}, self.body)
+
+
+Handler = Callable[[Question], Answer]
 
 
 def json_answer(document: Any, status: int = 200) -> Answer:

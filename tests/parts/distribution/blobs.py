@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sample import storage as layout
 from sample.content import digest_of
 from sample.storage import Storage
-from tests.parts.distribution.errors import UnknownBlobError, UnknownError
+from tests.parts.distribution.errors import InvalidDigestError, UnknownBlobError, UnknownError
 
 MAX_MANIFEST = 4 << 20
 _DIGEST = re.compile(r"([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)")
@@ -21,9 +21,35 @@ MANIFEST_LINKS: Sequence[LinkPath] = (layout.revision_link, layout.layer_link)
 
 
 def is_digest(text: str) -> bool:
-    """Say whether `digest.Parse` of Go takes it."""
+    """Say whether this is a digest of an algorithm that the registry knows."""
+    try:
+        check_digest(text)
+    except UnknownError:
+        return False
+    return True
+
+
+def check_digest(text: str) -> None:
+    """Check a digest as `digest.Parse` of Go does.
+
+    Raises:
+        InvalidDigestError: it has not the form of one.
+        UnknownError: its algorithm is unknown, or its length not that of the algorithm's.
+
+    """
     found = _DIGEST.fullmatch(text)
-    return found is not None and bool(re.fullmatch(f"[a-f0-9]{{{_HEX.get(found[1], 0)}}}", found[2]))
+    if found is None:
+        raise InvalidDigestError
+    if _HEX.get(found[1]) != len(found[2]):
+        raise UnknownError
+    if not re.fullmatch(r"[a-f0-9]+", found[2]):
+        raise InvalidDigestError
+
+
+def check_path(path: str) -> None:
+    """Check a path as the storage driver does; UnknownError if it has other than plain characters."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", path):
+        raise UnknownError({"Path": f"/{path}", "DriverName": "filesystem"})
 
 
 def matches(data: bytes, digest: str) -> bool:
@@ -72,6 +98,7 @@ class BlobStore:
 
     def stat_linked(self, repository: str, digest: str, links: Sequence[LinkPath]) -> Stat:
         """Look for a link, then for the data that it points to (`linkedBlobStatter.Stat`)."""
+        check_digest(digest)
         for link in links:
             try:
                 target = self.read_link(link(repository, digest))
@@ -88,6 +115,12 @@ class BlobStore:
         self.remember(repository, digest, stat)
         return stat
 
+    def forget_blob(self, repository: str, digest: str) -> None:
+        """Let a repository forget a blob; what the cache holds for all repositories stays."""
+        if self._cache is not None:
+            self._cache.by_repository.pop((repository, digest), None)
+        self.remove_links(repository, digest, BLOB_LINKS)
+
     def remember(self, repository: str, digest: str, stat: Stat) -> None:
         """Note in the cache, if there is one, what a repository has."""
         if self._cache is not None:
@@ -95,9 +128,9 @@ class BlobStore:
 
     def read_link(self, path: str) -> str:
         """Return the digest in a link; FileNotFoundError where there is none."""
+        check_path(path)
         digest = self.storage.read(path).decode("utf-8", "replace")
-        if not is_digest(digest):
-            raise UnknownError
+        check_digest(digest)
         return digest
 
     def read_data(self, digest: str) -> bytes:
@@ -144,6 +177,12 @@ class BlobStore:
         for linked in dict.fromkeys((canonical, digest)):
             self.storage.write(layout.layer_link(repository, linked), canonical.encode())
         self.remember(repository, canonical, Stat(canonical, len(data)))
+
+    def remove_links(self, repository: str, digest: str, links: Sequence[LinkPath]) -> None:
+        """Let a repository forget what it links (`linkedBlobStatter.Clear`)."""
+        for link in links:
+            if self.storage.exists(link(repository, digest)):
+                self.storage.remove(link(repository, digest))
 
     def mount_blob(self, repository: str, digest: str, source: str) -> None:
         """Link a blob of another repository."""

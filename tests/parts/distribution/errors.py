@@ -73,6 +73,10 @@ class UnknownError(Exception):
         super().__init__(self.detail)
 
 
+class InvalidDigestError(UnknownError):
+    """What should be a digest has not the form of one (`digest.ErrDigestInvalidFormat`)."""
+
+
 class UnknownBlobError(Exception):
     """There is no such link or no such data (`distribution.ErrBlobUnknown`)."""
 

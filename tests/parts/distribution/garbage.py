@@ -9,7 +9,6 @@ from tests.parts.distribution import names
 from tests.parts.distribution.blobs import MANIFEST_LINKS, BlobStore
 from tests.parts.distribution.errors import PanicError, UnknownBlobError, UnknownError
 from tests.parts.distribution.manifests import parse_stored
-from tests.parts.distribution.service import Service
 
 
 class GarbageCollectionError(Exception):
@@ -40,14 +39,14 @@ class GarbageCollector:
                 self.storage.remove_tree(layout.blob_folder(digest))
 
     def _mark(self, repository: str) -> None:
-        store, service = BlobStore(self.storage, cache=False), Service(self.storage, cache=False)
+        store = BlobStore(self.storage, cache=False)
         for link in self._revision_links(repository):
             digest = store.read_link(link)
             try:
                 store.stat_linked(repository, digest, MANIFEST_LINKS)
             except UnknownBlobError:
                 continue
-            if self.delete_untagged and not service.tags_of(repository, digest):
+            if self.delete_untagged and not names.tags_of(store, repository, digest):
                 # A repository without any tag, known by digest alone, ends the whole run here.
                 self.doomed.append((repository, digest, names.tags(self.storage, repository)))
                 continue

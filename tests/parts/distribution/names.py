@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sample import storage as layout
 from sample.storage import Storage
+from tests.parts.distribution.blobs import BlobStore, check_path
 
 
 @dataclass
@@ -54,7 +55,24 @@ def repositories(storage: Storage) -> list[str]:
 
 def tags(storage: Storage, repository: str) -> list[str]:
     """Return a repository's tags; FileNotFoundError where it has no folder of them."""
+    check_path(layout.tags_folder(repository))
     return storage.names(layout.tags_folder(repository))
+
+
+def tags_of(store: BlobStore, repository: str, digest: str) -> list[str]:
+    """Return the tags that point to a manifest now (`tagStore.Lookup`)."""
+    try:
+        found = tags(store.storage, repository)
+    except FileNotFoundError:
+        return []
+    return [tag for tag in found if _target(store, repository, tag) == digest]
+
+
+def _target(store: BlobStore, repository: str, tag: str) -> str | None:
+    try:
+        return store.read_link(layout.tag_link(repository, tag))
+    except FileNotFoundError:
+        return None
 
 
 def _folder(path: str) -> str:

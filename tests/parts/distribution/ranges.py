@@ -62,7 +62,10 @@ def parse_range(asked: str, size: int) -> Span | None:
         raise InvalidRangeError
     if "," in asked:
         raise NotImplementedError("several ranges at once")
-    found = _SPEC.fullmatch(asked.removeprefix("bytes="))
+    spec = asked.removeprefix("bytes=").strip()
+    if not spec:
+        return None
+    found = _SPEC.fullmatch(spec)
     if found is None or not (found[1] or found[2]):
         raise InvalidRangeError
     if not found[1]:

@@ -1,4 +1,4 @@
-"""The command line. It wires the parts of the program; it decides nothing."""
+"""The commands. They wire the parts of the program; they decide nothing."""
 
 import asyncio
 import os
@@ -10,7 +10,6 @@ from enum import StrEnum
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import structlog
@@ -19,6 +18,7 @@ import uvloop
 from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
+from exporter.cli.signals import ENDING_SIGNALS, end_on_signals, status_of
 from exporter.daemon import Daemon, LastReports, ScheduledCycle
 from exporter.integrity import Cycle, CycleOptions, Report
 from exporter.logs import configure_logging
@@ -40,7 +40,6 @@ PROGRAM: Final = "registry-integrity-exporter"
 
 _USAGE_ERROR: Final = 2
 _SOFTWARE_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h; 1 says that something is broken
-_ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 T = TypeVar("T")
 
@@ -123,7 +122,7 @@ def serve(
 
     Ends with status 0 on SIGTERM and SIGINT.
     """
-    _end_on_signals(gracefully=True)
+    end_on_signals(gracefully=True)
     settings = _start(
         config,
         registries=registry,
@@ -172,14 +171,13 @@ def probe(
     )
     reports = _run(_unless_signaled(_probe(settings)))
     if isinstance(reports, signal.Signals):
-        raise typer.Exit(_status_of(reports))
+        raise typer.Exit(status_of(reports))
     _print(_rendered(reports, output))
     raise typer.Exit(exit_status(reports))
 
 
-def main() -> int:
-    """Run the program and return its exit status."""
-    _end_on_signals()
+def run() -> int:
+    """Run the command that the command line names, and return the exit status."""
     configure_logging()
     if isinstance(sys.stdout, TextIOWrapper):
         # What the terminal's encoding lacks is no reason to fail.
@@ -211,7 +209,7 @@ def _refuse(problems: Iterable[str]) -> NoReturn:
 
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
-    for number in _ENDING_SIGNALS:
+    for number in ENDING_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     reports = LastReports()
     metrics = ExporterMetrics(
@@ -299,7 +297,7 @@ def _print(text: str) -> None:
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     # A loop that ends forgets the handlers that were there before it.
-    handlers = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
@@ -318,7 +316,7 @@ async def _unless_signaled(work: Coroutine[Any, Any, T]) -> T | signal.Signals:
         received.append(number)
         task.cancel()
 
-    for number in _ENDING_SIGNALS:
+    for number in ENDING_SIGNALS:
         loop.add_signal_handler(number, end, number)
     try:
         result = await task
@@ -326,16 +324,3 @@ async def _unless_signaled(work: Coroutine[Any, Any, T]) -> T | signal.Signals:
         if not received:
             raise
     return received[0] if received else result
-
-
-def _end_on_signals(*, gracefully: bool = False) -> None:
-    def end(number: int, _frame: FrameType | None) -> NoReturn:
-        sys.exit(0 if gracefully else _status_of(number))
-
-    for number in _ENDING_SIGNALS:
-        signal.signal(number, end)
-
-
-def _status_of(number: int) -> int:
-    """The status that shells give a process that a signal ended."""
-    return 128 + number

@@ -1,0 +1,23 @@
+"""What one can choose about a measurement."""
+
+from dataclasses import dataclass, field
+
+from bench.shape import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The defaults are those of the published table; `delay` is in seconds.
+
+    `scale_references` is how many references the smallest registry of the scale scenario has, and
+    `scale_factors` by how much each of its registries is larger than that one.
+    """
+
+    shape: Shape = field(default_factory=Shape)
+    connections: int = 16
+    runs: int = 5
+    delay: float = 0.05
+    hey_requests: int = 2000
+    curl_requests: int = 200
+    scale_references: int = 10_000
+    scale_factors: tuple[int, ...] = (1, 10, 100)

@@ -1,0 +1,84 @@
+"""What an operator has decided not to be told about: known breakage, and platforms that are not mirrored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+
+from exporter.integrity.finding import Finding, Reason, Verdict
+from exporter.oci import Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """Known breakage: what it matches is `skipped` through the end of the day `until`, in UTC.
+
+    `repository` and `tag` are globs, whose `*` matches a slash as well. `digest` and `reason` match anything
+    where they are None; a rule without `until` does not expire.
+    """
+
+    repository: str = "*"
+    tag: str = "*"
+    digest: str | None = None
+    reason: Reason | None = None
+    until: date | None = None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether it hides nothing any more."""
+        return self.until is not None and now.astimezone(UTC).date() > self.until
+
+    def concerns(self, finding: Finding) -> bool:
+        """Whether it is about this finding, tags apart."""
+        return (
+            fnmatchcase(finding.repository, self.repository)
+            and self.digest in {None, finding.digest}
+            and self.reason in {None, finding.reason}
+        )
+
+    def __str__(self) -> str:
+        words = [f"{self.repository}:{self.tag}"]
+        words += [str(word) for word in (self.digest, self.reason) if word is not None]
+        return " ".join((*words, f"until {self.until}" if self.until is not None else "for ever"))
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformRule:
+    """The platforms that the repositories matching a glob mean to have: `os/architecture[/variant]`.
+
+    A platform without a variant stands for all its variants.
+    """
+
+    repository: str
+    platforms: frozenset[str]
+
+    def mirrors(self, child: Descriptor) -> bool:
+        """Whether an index's child is meant to be there; one without a platform always is."""
+        if child.platform is None:
+            return True
+        whole = str(child.platform)
+        return (
+            whole in self.platforms or f"{child.platform.os}/{child.platform.architecture}" in self.platforms
+        )
+
+
+def platform_rule_for(repository: str, rules: Iterable[PlatformRule]) -> PlatformRule | None:
+    """Find the first rule whose glob matches a repository."""
+    return next((rule for rule in rules if fnmatchcase(repository, rule.repository)), None)
+
+
+def hide(findings: Iterable[Finding], rules: Iterable[IgnoreRule], now: datetime) -> list[Finding]:
+    """Mark as skipped what the rules ignore; a finding of which some tags are ignored keeps the others."""
+    active = [rule for rule in rules if not rule.expired(now)]
+    return [_hidden(finding, active) for finding in findings]
+
+
+def _hidden(finding: Finding, rules: Iterable[IgnoreRule]) -> Finding:
+    globs = [rule.tag for rule in rules if rule.concerns(finding)]
+    if not globs:
+        return finding
+    left = tuple(tag for tag in finding.tags if not any(fnmatchcase(tag, glob) for glob in globs))
+    if left:
+        return replace(finding, tags=left)
+    if finding.tags or "*" in globs:  # what has no tag is all of the repository
+        return replace(finding, verdict=Verdict.SKIPPED)
+    return finding

@@ -1,0 +1,529 @@
+"""The program as its users run it: flags, exit statuses, what goes where, and how it ends."""
+
+import base64
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import structlog
+
+from exporter import cli
+from exporter.cli import commands
+from exporter.settings import variable_of
+
+SECRET = "correct-horse-battery-staple"
+BROKEN = {
+    "/v2/": (200, {}),
+    "/v2/_catalog": (200, {"repositories": ["team/app"]}),
+    "/v2/team/app/tags/list": (200, {"tags": ["latest"]}),
+    "/v2/team/app/manifests/latest": (404, {"errors": [{"code": "MANIFEST_UNKNOWN"}]}),
+}
+INTACT = {"/v2/_catalog": (200, {"repositories": []})}
+UNREADABLE = {"/v2/_catalog": (403, {"errors": [{"code": "DENIED"}]})}
+QUICK = {"REGISTRY_INTEGRITY_CONFIRM_DELAY": "0s"}
+COMMAND = [sys.executable, "-m", "exporter"]
+
+Answers = Mapping[str, tuple[int, Any]]
+
+
+class Registry:
+    """A registry on loopback with a few set answers; it notes who asked, and waits where `hold` says so."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+        self.asked = threading.Event()
+        self.hold: Callable[[], Any] | None = None
+        self.authorizations: list[str | None] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.host = f"127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{self.host}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        registry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                registry.authorizations.append(self.headers.get("Authorization"))
+                registry.asked.set()
+                if registry.hold is not None:
+                    registry.hold()
+                status, document = registry.answers.get(self.path.partition("?")[0], (404, {}))
+                body = json.dumps(document).encode()
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    if self.command == "GET":
+                        self.wfile.write(body)
+                except OSError:
+                    self.close_connection = True
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        return Handler
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hold = None
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest) -> Callable[[Answers], Registry]:
+    """Start a registry, which is stopped after the test."""
+
+    def begin(answers: Answers) -> Registry:
+        registry = Registry(answers)
+        registry.__enter__()
+        request.addfinalizer(lambda: registry.__exit__(None, None, None))
+        return registry
+
+    return begin
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a run: this one's, less what would change the program's output, plus some."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_INTEGRITY_")}
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS"):
+        kept.pop(name, None)
+    return {**kept, **QUICK, **variables}
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end, its two streams kept apart."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def launch(request: pytest.FixtureRequest) -> Callable[..., subprocess.Popen[str]]:
+    """Run the program beside the test."""
+
+    def begin(*arguments: str, stdout: int = subprocess.PIPE, **variables: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=environment(**variables),
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+        def end() -> None:
+            process.kill()
+            process.communicate()
+
+        request.addfinalizer(end)
+        return process
+
+    return begin
+
+
+def logged(stderr: str) -> list[dict[str, Any]]:
+    """The lines of a log in JSON; there is nothing else on standard error."""
+    return [json.loads(line) for line in stderr.splitlines()]
+
+
+# Help
+
+
+def test_version():
+    """The version is that of the distribution."""
+    result = run("--version")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(r"registry-integrity-exporter \d+\.\d+\.\d+\n", result.stdout)
+
+
+def test_help_has_what_works_and_nothing_else():
+    """The commands, and no flags of typer's own."""
+    result = run("--help", COLUMNS="100")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == (
+        "Usage: registry-integrity-exporter [OPTIONS] COMMAND [ARGS]...\n"
+        "\n"
+        "  Find the images that a container registry lists but can no longer serve.\n"
+        "\n"
+        "  Every setting is also a key of the configuration file and a variable of the\n"
+        "  environment. A flag counts more than the environment, that more than the\n"
+        "  file.\n"
+        "\n"
+        "Options:\n"
+        "  --version  Print the version and exit.\n"
+        "  --help     Show this message and exit.\n"
+        "\n"
+        "Commands:\n"
+        "  serve  Walk each registry every interval, and serve metrics.\n"
+        "  probe  Walk each registry once, print what is broken, and exit.\n"
+    )
+
+
+COMMON = ["registry", "config", "interval", "concurrency", "timeout", "blob-check", "log-level", "log-format"]
+
+
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [("serve", [*COMMON, "listen-address", "help"]), ("probe", [*COMMON, "output", "help"])],
+)
+def test_help_of_a_command(command: str, flags: list[str]):
+    """Each flag is there with its meaning and the variable that means the same."""
+    result = run(command, "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.findall(r"^  --([a-z-]+)", result.stdout, re.MULTILINE) == flags
+    for flag in flags:
+        if flag not in {"help", "config", "output"}:
+            name = "registries" if flag == "registry" else flag.replace("-", "_")
+            assert variable_of((name,)) in result.stdout
+
+
+# Wrong use: status 2, said on standard error, in the same words for each spelling.
+
+
+@pytest.mark.parametrize("command", ["serve", "probe"])
+def test_no_registry(command: str):
+    """Without a registry there is nothing to do."""
+    result = run(command)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "configuration error: registries: nothing: expected at least one registry,"
+        " from --registry, REGISTRY_INTEGRITY_REGISTRIES or the file\n"
+    )
+
+
+def test_wrong_configuration(tmp_path: Path):
+    """Each problem is a line, with its key, its value, what was expected and where it stands."""
+    file = tmp_path / "config.yml"
+    file.write_text("intervall: 5m\nlisten_address: ':99999'\n")
+    flags = ["--registry=localhost", "--timeout=5", f"--config={file}"]
+    result = run("serve", *flags, REGISTRY_INTEGRITY_CONCURRENCY="many")
+    assert (result.returncode, result.stdout) == (2, "")
+    duration = "expected a duration such as 500ms, 10s, 15m or 1h30m"
+    number = "expected a whole number from 1 to 1000"
+    address = "expected :PORT, HOST:PORT or [IPV6]:PORT with a port from 0 to 65535"
+    url = "expected an http or https address such as https://registry.example.com"
+    assert result.stderr.splitlines() == [
+        f"configuration error: {problem}"
+        for problem in (
+            f"intervall: '5m': expected a key that is known; did you mean interval? ({file}, line 1)",
+            f"concurrency: 'many': {number} (variable REGISTRY_INTEGRITY_CONCURRENCY)",
+            f"timeout: '5': {duration} (flag --timeout)",
+            f"registries.0.url: 'localhost': {url} (flag --registry)",
+            f"listen_address: ':99999': {address} ({file}, line 2)",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["prove"], "No such command 'prove'."),
+        (["serve", "--shard=0/2"], "No such option: --shard"),
+        (["probe", "--listen-address=:0"], "No such option: --listen-address"),
+        (["probe", "--output=xml"], "Invalid value for '--output': "),
+        (["probe", "--password=x"], "No such option: --password"),
+        (["probe", "image"], "Got unexpected extra argument"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], said: str):
+    """What is no command or flag is named, on standard error."""
+    result = run(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_occupied_address():
+    """An address that is taken is said in a line, not shown as a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run("serve", "--registry=http://127.0.0.1:1", f"--listen-address={address}")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"configuration error: listen_address: cannot listen on {address}: Address already in use\n"
+    )
+
+
+# probe
+
+
+SAID_INTACT = r"one: all intact \(0 repositories, 0 tags, 0 references in \d\.\d s\)\n"
+SAID_BROKEN = r"""one: 1 broken reference, 1 tag cannot be pulled \(1 repository, 1 tag, 1 reference in .+ s\)
+  VERDICT     REASON           IMPACT    KIND    PLATFORM
+  broken      missing          pull      tag     -
+    team/app:latest
+    .*404 MANIFEST_UNKNOWN
+"""
+SAID_UNREADABLE = r"""one: the catalog could not be read \(0 repositories, 0 tags, 0 references in \d\.\d s\)
+  GET /v2/_catalog .*403.*
+"""
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "said"),
+    [(INTACT, 0, SAID_INTACT), (BROKEN, 1, SAID_BROKEN), (UNREADABLE, 3, SAID_UNREADABLE)],
+)
+def test_probe(start: Callable[[Answers], Registry], answers: Answers, status: int, said: str):
+    """The status says what the table says; a pipe gets whole lines without escape codes."""
+    result = run("probe", f"--registry=one={start(answers).url}", "--log-level=error")
+    assert re.fullmatch(said, result.stdout)
+    assert (result.returncode, result.stderr) == (status, "")
+
+
+def test_probe_prints_one_document(start: Callable[[Answers], Registry]):
+    """All registries are in it; the log is apart from it, and begins with what is probed."""
+    good, bad = start(INTACT), start(BROKEN)
+    flags = [f"--registry={good.url}", f"--registry=bad={bad.url}", "--output=json", "--log-format=json"]
+    result = run("probe", *flags)
+    assert result.returncode == 1
+    document = json.loads(result.stdout)
+    assert [(one["registry"], one["url"]) for one in document["registries"]] == [
+        (good.host, good.url),
+        ("bad", bad.url),
+    ]
+    assert [finding["tags"] for finding in document["registries"][1]["findings"]] == [["latest"]]
+    first = logged(result.stderr)[0]
+    assert first["event"] == "probing"
+    assert first["registries"] == {good.host: good.url, "bad": bad.url}
+
+
+def test_probe_walks_registries_at_once(start: Callable[[Answers], Registry]):
+    """No registry waits for another: each answers only once all have been asked."""
+    registries = [start(INTACT) for _ in range(3)]
+    meeting = threading.Barrier(len(registries), timeout=30)
+    for registry in registries:
+        registry.hold = meeting.wait
+    result = run("probe", *(f"--registry={registry.url}" for registry in registries))
+    assert (result.returncode, meeting.broken) == (0, False)
+
+
+def test_settings_from_all_sources_reach_the_registry(start: Callable[[Answers], Registry], tmp_path: Path):
+    """A file, a file of a password and a variable are enough; the password goes to the registry only."""
+    registry = start(BROKEN)
+    (tmp_path / "password").write_text(f"{SECRET}\n")
+    file = tmp_path / "config.yml"
+    file.write_text(
+        f"registries:\n  - url: {registry.url}\n    username: u\n    password_file: password\n"
+        "    repositories: [team/app]\n"
+    )
+    result = run("probe", f"--config={file}", "--log-level=debug", REGISTRY_INTEGRITY_LOG_FORMAT="json")
+    assert result.returncode == 1
+    assert logged(result.stderr)
+    basic = base64.b64encode(f"u:{SECRET}".encode()).decode()
+    assert set(registry.authorizations) == {f"Basic {basic}"}
+    for secret in (SECRET, basic):
+        assert secret not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_signals_end_probe(
+    start: Callable[[Answers], Registry],
+    launch: Callable[..., subprocess.Popen[str]],
+    number: signal.Signals,
+    status: int,
+    output: str,
+):
+    """In the middle of a cycle, a signal ends it with its own status; nothing half-done is printed."""
+    registry = start(INTACT)
+    released = threading.Event()
+    registry.hold = released.wait
+    process = launch("probe", f"--registry={registry.url}", f"--output={output}", "--log-level=error")
+    assert registry.asked.wait(30)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=30)
+    released.set()
+    assert (process.returncode, stdout, stderr) == (status, "", "")
+
+
+@pytest.mark.parametrize("arguments", [["--output=json"], ["--output=table"]])
+def test_nobody_reads(
+    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]], arguments: list[str]
+):
+    """A pipe that is closed at its other end is no error: the status says what the result would have."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    registry = start(BROKEN)
+    process = launch("probe", f"--registry={registry.url}", "--log-level=error", *arguments, stdout=writer)
+    os.close(writer)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (1, "")
+
+
+def test_table_on_a_terminal(start: Callable[[Answers], Registry]):
+    """A real terminal of 80 columns gets colors and lines that fit."""
+    registry = start(BROKEN)
+    command = " ".join([*COMMAND, "probe", f"--registry=one={registry.url}", "--log-level=error"])
+    terminal, end = os.openpty()
+    variables = environment(TERM="xterm-256color", COLUMNS="80")
+    with subprocess.Popen(command.split(), env=variables, stdout=end, stderr=end, stdin=end) as process:
+        os.close(end)
+        written = b""
+        try:
+            while piece := os.read(terminal, 65536):
+                written += piece
+        except OSError:  # how Linux tells that the other end is closed
+            pass
+        os.close(terminal)
+    assert process.returncode == 1
+    text = written.decode().replace("\r\n", "\n")
+    assert "\x1b[1;31m1 broken reference, 1 tag cannot be pulled\x1b[0m" in text
+    assert max(len(line) for line in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()) <= 80
+
+
+# serve
+
+
+def serving(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Wait for the line that says where it serves."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        document: dict[str, Any] = json.loads(line)
+        if document["event"] == "serving":
+            return document
+    raise AssertionError("it ended before it served")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve(
+    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]], number: signal.Signals
+):
+    """It says once what it does and where, serves metrics, and ends with 0 in the middle of a cycle."""
+    registry = start(INTACT)
+    released = threading.Event()
+    registry.hold = released.wait
+    flags = [f"--registry=one={registry.url}", "--listen-address=127.0.0.1:0", "--log-format=json"]
+    process = launch("serve", *flags)
+    first = serving(process)
+    assert first["registries"] == {"one": registry.url}
+    assert re.fullmatch(r"\d+\.\d+\.\d+", first["version"])
+    (address,) = first["addresses"]
+    assert registry.asked.wait(30)
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        assert b'registry_integrity_interval_seconds{registry="one"} 900' in answer.read()
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=10)
+    released.set()
+    assert (process.returncode, stdout) == (0, "")
+    assert [line["event"] for line in logged(stderr)] == ["stopping"]
+
+
+def test_settings_reach_the_metrics(
+    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]]
+):
+    """The host of images and the number of listed findings are the registry's own."""
+    registry = start(BROKEN)
+    flags = [f"--registry=one={registry.url}", "--listen-address=127.0.0.1:0", "--log-format=json"]
+    process = launch("serve", *flags, REGISTRY_INTEGRITY_METRICS__IMAGE_HOST="images.example")
+    (address,) = serving(process)["addresses"]
+    assert process.stderr is not None
+    next(line for line in process.stderr if '"cycle ended"' in line)
+    pattern = rb'registry_integrity_broken_reference_info\{[^}]*image="images\.example/team/app:latest"'
+    # The line is written before the metrics are: ask until they are there, or the test's time is over.
+    while True:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            if re.search(pattern, answer.read()):
+                break
+
+
+# What should not happen
+
+
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    """Give back to the test run what `main` takes: it is for a process of its own."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    for name in ("exporter", "stamina"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+    for number, handler in signals.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("as_before")
+def test_a_bug_is_no_finding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """An error that nobody expected ends with a status of its own, its traceback logged without secrets."""
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError(f"boom with {SECRET}")
+
+    monkeypatch.setattr(commands, "_probe", fail)
+    monkeypatch.setenv("REGISTRY_INTEGRITY_USERNAME", "u")
+    monkeypatch.setenv("REGISTRY_INTEGRITY_PASSWORD", SECRET)
+    monkeypatch.setattr(
+        sys, "argv", ["exporter", "probe", "--registry=http://127.0.0.1:1", "--log-format=json"]
+    )
+    assert cli.main() == 70
+    written = capsys.readouterr()
+    assert written.out == ""
+    (line,) = logged(written.err)
+    assert (line["level"], line["event"]) == ("error", "the program failed, which is a bug")
+    assert line["exception"].startswith("Traceback (most recent call last):\n")
+    assert line["exception"].endswith("RuntimeError: boom with ***")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signals_while_the_program_is_loaded(tmp_path: Path, number: signal.Signals, status: int):
+    """Somebody who changes his mind at once sees no traceback: here a library's import is interrupted."""
+    interruption = f"import signal\nsignal.raise_signal({number.value})\n"
+    (tmp_path / "uvloop.py").write_text(interruption)
+    result = run("probe", "--registry=http://127.0.0.1:1", PYTHONPATH=str(tmp_path))
+    assert (result.returncode, result.stdout, result.stderr) == (status, "", "")
+
+
+@pytest.mark.usefixtures("as_before")
+def test_signals_before_and_after_the_loop(monkeypatch: pytest.MonkeyPatch):
+    """Also where no event loop runs, a signal ends `probe` with its status and `serve` with 0."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(commands, "_start", interrupted)
+    for command, status in (("probe", 143), ("serve", 0)):
+        monkeypatch.setattr(sys, "argv", ["exporter", command])
+        assert cli.main() == status
+
+
+@pytest.mark.usefixtures("as_before")
+def test_the_loop_is_uvloop():
+    """The event loop is the fast one."""
+
+    async def which() -> str:
+        import asyncio
+
+        return type(asyncio.get_running_loop()).__module__
+
+    assert commands._run(which()) == "uvloop"
