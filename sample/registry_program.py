@@ -114,8 +114,8 @@ def find_registry_program(name: str = "sample-registry") -> RegistryProgram:
     if found is None:
         raise NoRegistry(
             f"no registry to run: {PROGRAM} is neither on PATH nor to be had from the Debian package of that "
-            f"name, and no docker engine answers that could run {IMAGE}. Install {PROGRAM} (Debian, Ubuntu: "
-            "apt-get install docker-registry) or start docker."
+            f"name, and no docker engine answers that could run {IMAGE}. Install {PROGRAM} "
+            "(Debian, Ubuntu: apt-get install docker-registry) or start docker."
         )
     return found
 

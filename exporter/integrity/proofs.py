@@ -45,11 +45,14 @@ class RangeSupport:
     def learn(self, *, works: bool) -> None:
         """Take note of an answer to a range; that ranges are ignored is said once.
 
-        Where ranges were seen to work, one answer that ignores them says nothing of the other blobs.
+        Where ranges were seen to work, one answer that ignores them says nothing of the other blobs. Where
+        they are refused, by the registry or by its operator, a confirmation's range changes nothing.
         """
+        if self.refused:
+            return
         if works:
             self._works = self._seen = True
-        elif not self._seen and self._works is not False:
+        elif not self._seen:
             self._works = False
             structlog.get_logger().warning(
                 "the registry ignores ranges: blobs are checked by HEAD, which does not prove their data",

@@ -174,17 +174,27 @@ async def test_a_proof_that_could_not_be_had_in_one_repository_is_had_in_the_oth
         assert f"GET {blob(name, SHARED.digest)} bytes=99-99" in registry.asked
 
 
-async def test_the_further_proofs_are_counted_apart(registry: ScriptedRegistry):
-    """Requests of the walk stay those of the floor where another's failure makes a repository ask twice."""
-    lying(registry, "app-0", SHARED.digest)
-    registry.catalog = NAMES
-    report = await Watcher(registry, concurrency=1).walk()
-    floor = 1 + len(NAMES) * 2 + len(registry.manifests) + len(registry.blobs)
-    extra = sum(report.extra_requests.values())
-    assert (report.requests, len(registry.asked)) == (floor, floor + extra)
-    # The others' last bytes, and of the broken one: tags, the tag, and the last byte, each short one thrice.
-    assert report.extra_requests[Purpose.CONFIRMATION] == 3 + 3
-    assert report.extra_requests[Purpose.RETRY] == 2 * 2
+@pytest.mark.parametrize(("concurrency", "asked_twice"), [(1, 0), (16, 3)])
+async def test_who_has_to_ask_twice_is_counted_apart(concurrency: int, asked_twice: int):
+    """The walk's requests are those of the floor; who asked by HEAD before the proof failed comes on top."""
+    registry = ScriptedRegistry()
+    shared = make.image("alone", layers=0, shared=[SHARED])
+    for name in NAMES:
+        registry.store(name, shared, "latest")
+    for name in NAMES:
+        registry.blobs[name, SHARED.digest] = SHARED.data[:50]
+        registry.on("HEAD", blob(name, SHARED.digest), right_length)
+    report = await Watcher(registry, concurrency=concurrency).walk()
+    assert report.broken_tags == len(NAMES)
+    assert report.requests == 1 + len(NAMES) * 2 + len(registry.manifests) + len(registry.blobs)
+    confirmation = len(NAMES) * 3  # the tags, the tag, the last byte
+    assert report.extra_requests == dict.fromkeys(report.extra_requests, 0) | {
+        Purpose.CONFIRMATION: confirmation + asked_twice
+    }
+
+
+def right_length(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, headers={"Content-Length": "100"}, stream=httpx.ByteStream(b""))
 
 
 async def test_a_proof_that_fails_when_the_blob_is_lost_meanwhile(registry: ScriptedRegistry):

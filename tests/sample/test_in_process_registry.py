@@ -39,7 +39,7 @@ KINDS: dict[str, Callable[[str], Content]] = {
     "index without a child": lambda _: c.index([]),
 }
 EXAMPLES = settings(
-    max_examples=4000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

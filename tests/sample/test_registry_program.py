@@ -124,6 +124,6 @@ def test_else_a_message_says_what_to_do() -> None:
         find_registry_program()
     assert str(told.value) == (
         "no registry to run: docker-registry is neither on PATH nor to be had from the Debian package of "
-        "that name, and no docker engine answers that could run registry:2.8.3. Install docker-registry (Debian, "
-        "Ubuntu: apt-get install docker-registry) or start docker."
+        "that name, and no docker engine answers that could run registry:2.8.3. Install docker-registry "
+        "(Debian, Ubuntu: apt-get install docker-registry) or start docker."
     )
