@@ -14,6 +14,7 @@ from exporter.integrity.finding import Finding, Reference, Verdict
 from exporter.integrity.report import Outcome, Report
 
 _LONGEST_STAGGER = 10.0  # seconds between the first cycles of two registries
+_LONGEST_WAIT_AFTER_FAILURE = 60.0  # seconds from the end of a failed cycle to the next one
 
 _log: FilteringBoundLogger = structlog.get_logger()
 
@@ -90,7 +91,8 @@ class _Schedule:
     """When a registry's cycles begin: soon after the start, then on a grid of its own.
 
     The grids of all registries are spread over the interval, so that a daemon's load is even. The first
-    cycles do not wait for theirs: nobody wants to wait an interval to learn what is broken.
+    cycles do not wait for theirs: nobody wants to wait an interval to learn what is broken. Nor do those after
+    a cycle that failed.
     """
 
     first: float
@@ -152,12 +154,19 @@ class Daemon:
         await self._clock.sleep_until(schedule.first)
         slot = schedule.slot(schedule.first)
         while True:
-            await self._run_once(scheduled)
+            outcome = await self._run_once(scheduled)
+            ended = self._clock.now()
             # Slots that passed during the cycle are made up for by one cycle, at once.
-            slot = max(slot + 1, schedule.slot(self._clock.now()))
-            await self._clock.sleep_until(schedule.moment(slot))
+            following = max(slot + 1, schedule.slot(ended))
+            again = ended + _LONGEST_WAIT_AFTER_FAILURE
+            if outcome is Outcome.FAILED and again < schedule.moment(following):
+                # Between two slots: a registry that was only restarted is soon known to be back.
+                await self._clock.sleep_until(again)
+            else:
+                slot = following
+                await self._clock.sleep_until(schedule.moment(slot))
 
-    async def _run_once(self, scheduled: ScheduledCycle) -> None:
+    async def _run_once(self, scheduled: ScheduledCycle) -> Outcome:
         began = self._clock.now()
         outcome = Outcome.FAILED
         try:
@@ -180,12 +189,14 @@ class Daemon:
                 duration=round(duration, 3),
                 interval=scheduled.interval,
             )
+        return outcome
 
     async def _walk(self, scheduled: ScheduledCycle) -> Outcome:
         previous = self._reports.snapshot.get(scheduled.name)
         report = await scheduled.cycle.run(previous)
         self._reports.replace(report)
         _log_cycle(report)
+        log_expired_rules(report)
         _log_changes(report, previous)
         await self._observer.refresh()
         return report.outcome
@@ -201,6 +212,7 @@ def _log_cycle(report: Report) -> None:
         "tags": report.tags,
         "broken": verdicts.count(Verdict.BROKEN),
         "unverified": verdicts.count(Verdict.UNVERIFIED),
+        "ignored": sum(repository.ignored for repository in report.repositories.values()),
         "requests": report.requests,
     }
     if report.outcome is Outcome.COMPLETE:
@@ -209,11 +221,18 @@ def _log_cycle(report: Report) -> None:
         _log.warning("cycle ended", **fields, trouble=report.trouble)
 
 
+def log_expired_rules(report: Report) -> None:
+    """Warn of each ignore rule whose day has passed: what it hid is told again."""
+    for rule in report.expired_rules:
+        _log.warning("ignore rule has expired", registry=report.registry, rule=rule)
+
+
 def _log_changes(report: Report, previous: Report | None) -> None:
     before = dict(_identified(previous)) if previous is not None else {}
     now = dict(_identified(report))
     for identity, finding in now.items():
-        if identity not in before or before[identity].verdict is not finding.verdict:
+        known = identity in before and before[identity].verdict is finding.verdict
+        if not known and finding.verdict is not Verdict.SKIPPED:
             _log.warning(
                 f"{finding.verdict.value} reference found",
                 **_described(report, finding),
@@ -222,7 +241,7 @@ def _log_changes(report: Report, previous: Report | None) -> None:
                 detail=finding.detail,
             )
     for identity, finding in before.items():
-        if identity not in now:
+        if identity not in now and finding.verdict is not Verdict.SKIPPED:
             _log.info(
                 f"{finding.verdict.value} reference healed",
                 **_described(report, finding),

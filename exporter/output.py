@@ -9,11 +9,11 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from exporter.integrity import Finding, Impact, Kind, Outcome, Reason, Report, Verdict
+from exporter.integrity import Finding, Impact, Kind, Outcome, Reason, Report, Verdict, image_of
 from exporter.logs import printable
 
 _MOST_TAGS_SHOWN: Final = 3
-_STYLES: Final = {Verdict.BROKEN: "bold red", Verdict.UNVERIFIED: "yellow"}
+_STYLES: Final = {Verdict.BROKEN: "bold red", Verdict.UNVERIFIED: "yellow", Verdict.SKIPPED: "dim"}
 _COLUMNS: Final = {"VERDICT": Verdict, "REASON": Reason, "IMPACT": Impact, "KIND": Kind}
 _WIDTHS: Final = tuple(max(len(word) for word in (title, *words)) for title, words in _COLUMNS.items())
 
@@ -102,6 +102,7 @@ def _verified(report: Report) -> bool:
 
 def _summary(report: Report) -> Text:
     broken, unverified = _count(report, Verdict.BROKEN), _count(report, Verdict.UNVERIFIED)
+    ignored = _count(report, Verdict.SKIPPED)
     if broken:
         tags = f", {_counted(report.broken_tags, 'tag')} cannot be pulled" if report.broken_tags else ""
         verdict = Text(f"{_counted(broken, 'broken reference')}{tags}", _STYLES[Verdict.BROKEN])
@@ -115,6 +116,8 @@ def _summary(report: Report) -> Text:
         )
     if unverified:
         verdict.append(f"; {_counted(unverified, 'unverified reference')}")
+    if ignored:
+        verdict.append(f"; {_counted(ignored, 'ignored reference')}")
     walked = ", ".join(
         (
             _counted(len(report.repositories), "repository", "repositories"),
@@ -156,7 +159,7 @@ def _image(repository: str, tags: Sequence[str]) -> str:
     shown = ", ".join(islice(tags, _MOST_TAGS_SHOWN))
     left = len(tags) - _MOST_TAGS_SHOWN
     more = f" and {_counted(left, 'more tag')}" if left > 0 else ""
-    return printable(f"{repository}:{shown}{more}")
+    return printable(f"{image_of(repository, shown)}{more}")
 
 
 def _print(console: Console, text: Text, indent: int = 0) -> None:

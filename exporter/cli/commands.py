@@ -19,12 +19,12 @@ from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
 from exporter.cli.signals import ENDING_SIGNALS, end_on_signals, status_of
-from exporter.daemon import Daemon, LastReports, ScheduledCycle
+from exporter.daemon import Daemon, LastReports, ScheduledCycle, log_expired_rules
 from exporter.integrity import Cycle, CycleOptions, Report
 from exporter.logs import configure_logging
 from exporter.metrics import ExportedRegistry, ExporterMetrics
 from exporter.output import exit_status, render_json, render_table
-from exporter.registry import RequestObserver, open_client
+from exporter.registry import InvalidProxyError, Proxies, RequestObserver, open_client
 from exporter.settings import (
     ConfigurationError,
     RegistrySettings,
@@ -135,7 +135,7 @@ def serve(
         listen_address=listen_address,
     )
     try:
-        _run(_serve(settings))
+        _run(_serve(settings, _proxies()))
     except ListenError as error:
         _refuse([f"listen_address: {error}"])
 
@@ -169,7 +169,7 @@ def probe(
         log_level=log_level,
         log_format=log_format,
     )
-    reports = _run(_unless_signaled(_probe(settings)))
+    reports = _run(_unless_signaled(_probe(settings, _proxies())))
     if isinstance(reports, signal.Signals):
         raise typer.Exit(status_of(reports))
     _print(_rendered(reports, output))
@@ -207,7 +207,7 @@ def _refuse(problems: Iterable[str]) -> NoReturn:
     raise typer.Exit(_USAGE_ERROR)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, proxies: Proxies) -> None:
     stop = asyncio.Event()
     for number in ENDING_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -224,7 +224,7 @@ async def _serve(settings: Settings) -> None:
             ScheduledCycle(
                 registry.name,
                 registry.interval,
-                await _open_cycle(stack, registry, metrics.requests(registry.name)),
+                await _open_cycle(stack, registry, proxies, metrics.requests(registry.name)),
             )
             for registry in settings.registries
         ]
@@ -233,26 +233,48 @@ async def _serve(settings: Settings) -> None:
         _log.info("stopping")
 
 
-async def _probe(settings: Settings) -> list[Report]:
+async def _probe(settings: Settings, proxies: Proxies) -> list[Report]:
     urls = {registry.name: registry.url for registry in settings.registries}
     _log.info("probing", version=version(PROGRAM), registries=urls)
     async with AsyncExitStack() as stack:
-        cycles = [await _open_cycle(stack, registry) for registry in settings.registries]
+        cycles = [await _open_cycle(stack, registry, proxies) for registry in settings.registries]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(cycle.run(None), name=f"cycle of {cycle.name}") for cycle in cycles]
-    return [task.result() for task in tasks]
+    reports = [task.result() for task in tasks]
+    for report in reports:
+        log_expired_rules(report)
+    return reports
+
+
+def _proxies() -> Proxies:
+    try:
+        return Proxies.from_environment(os.environ)
+    except InvalidProxyError as error:
+        _refuse([f"{error.variable}: ***: {error} (variable {error.variable})"])
 
 
 async def _open_cycle(
-    stack: AsyncExitStack, registry: RegistrySettings, observer: RequestObserver | None = None
+    stack: AsyncExitStack,
+    registry: RegistrySettings,
+    proxies: Proxies,
+    observer: RequestObserver | None = None,
 ) -> Cycle:
+    if registry.shows_credentials_to_anyone:
+        _log.warning(
+            "credentials go over the network as they are: the registry is not spoken to over https",
+            registry=registry.name,
+            url=registry.url,
+        )
     client = await stack.enter_async_context(
         open_client(
             registry.url,
             timeout=registry.timeout,
             catalog_timeout=registry.catalog_timeout,
             concurrency=registry.concurrency,
-            credentials=registry.credentials,
+            credentials=registry.credential_source,
+            token_hosts=registry.token_hosts,
+            transport_options=registry.transport_options(proxies),
+            requests_per_second=registry.requests_per_second,
             observer=observer,
         )
     )
@@ -262,7 +284,13 @@ async def _open_cycle(
         suspect_delay=registry.suspect_delay,
         refetch_interval=registry.refetch_interval,
         blob_check=registry.blob_check,
-        repositories=registry.repositories,
+        repositories=registry.repositories.names,
+        repository_filter=registry.repositories.filter,
+        tags=registry.tags.filter,
+        images=registry.images,
+        overrides=tuple(entry.override for entry in registry.overrides),
+        ignore=tuple(entry.rule for entry in registry.ignore),
+        platforms=registry.platforms,
     )
     return Cycle(registry.name, registry.url, registry.kind, client, options)
 

@@ -1,22 +1,29 @@
 """What intact means: the walk, one table that judges answers, confirmation, a cycle and its report."""
 
 from exporter.integrity.cycle import Cycle
-from exporter.integrity.finding import Finding, Impact, Kind, Reason, Reference, Verdict
-from exporter.integrity.options import BlobCheck, CycleOptions
+from exporter.integrity.finding import Finding, Impact, Kind, Reason, Reference, Verdict, image_of
+from exporter.integrity.options import BlobCheck, CycleOptions, ImageByDigest, RepositoryOverride
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
+from exporter.integrity.rules import GlobFilter, IgnoreRule, PlatformRule
 
 __all__ = [
     "BlobCheck",
     "Cycle",
     "CycleOptions",
     "Finding",
+    "GlobFilter",
+    "IgnoreRule",
+    "ImageByDigest",
     "Impact",
     "Kind",
     "Outcome",
+    "PlatformRule",
     "Reason",
     "Reference",
     "RegistryKind",
     "Report",
+    "RepositoryOverride",
     "RepositoryReport",
     "Verdict",
+    "image_of",
 ]

@@ -27,12 +27,14 @@ async def confirm(walk: RepositoryWalk, delay: float) -> None:
             return
         newest = max(breakage.failure.asked_at for breakage in suspected)
         await asyncio.sleep(max(0.0, newest + delay - asyncio.get_running_loop().time()))
-        walk.batch.add(_list_again, walk)
-        await walk.batch.finished()
+        if walk.scope.lists_tags:
+            walk.batch.add(_list_again, walk)
+            await walk.batch.finished()
         if walk.listing is not INTACT:
             _demote(walk, walk.listing)
             return
-        for tag in sorted({tag for breakage in _suspected(walk) for tag in breakage.tags}):
+        suspected_tags = {tag for breakage in _suspected(walk) for tag in breakage.tags}
+        for tag in sorted(suspected_tags & walk.graph.tags):  # an image by digest has nothing to resolve
             walk.batch.add(walk.ask_tag, tag, Purpose.CONFIRMATION)
         await walk.batch.finished()
         # What came to light only now has its own delay before it: the next round's.
@@ -68,7 +70,7 @@ def _demote(walk: RepositoryWalk, judgement: Judgement) -> None:
         match breakage.suspect:
             case Digest() as digest:
                 graph.manifest_failures[digest] = failure
-                graph.wrong_sizes.pop(digest, None)
+                graph.misdescribed.pop(digest, None)
             case str() as tag:
                 graph.tag_failures[tag] = failure
             case key:

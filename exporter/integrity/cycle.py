@@ -1,7 +1,7 @@
 """One cycle of one registry: the catalog, every repository, and the report."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,13 +14,13 @@ from exporter.integrity.finding import Reason
 from exporter.integrity.history import carry, conclude
 from exporter.integrity.judge import INTACT, Judgement, left_alone, unverified
 from exporter.integrity.manifests import ManifestCache
-from exporter.integrity.options import CycleOptions
+from exporter.integrity.options import CycleOptions, RepositoryOverride, Scope, override_for
 from exporter.integrity.proofs import BlobInquiry, DataProofs, RangeSupport
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
 from exporter.integrity.rules import platform_rule_for
 from exporter.integrity.walk import RepositoryWalk, WalkContext
 from exporter.integrity.workers import Batch, Workers
-from exporter.oci import InvalidValueError, check_repository, quoted
+from exporter.oci import Digest, InvalidValueError, check_repository, quoted
 from exporter.registry import Circuit, Purpose, RegistryClient, RegistryError, Tally
 
 _SUSPECT_SHARE: Final = 0.1
@@ -51,7 +51,16 @@ class Cycle:
         self._client = client
         self._options = options
         self._cache = ManifestCache(options.refetch_interval)
-        self._ranges = RangeSupport(name, options.blob_check)
+        # Kept from cycle to cycle, for the registry and for each override that has a way of its own.
+        self._ranges: dict[RepositoryOverride | None, RangeSupport] = {
+            None: RangeSupport(name, options.blob_check),
+            **{
+                override: RangeSupport(name, override.blob_check)
+                for override in options.overrides
+                if override.blob_check is not None
+            },
+        }
+        self._cache_noticed = False
 
     async def run(self, previous: Report | None) -> Report:
         """Walk once; a result that looks like a storage outage is walked a second time before it is believed.
@@ -104,9 +113,10 @@ class Cycle:
         context = WalkContext(
             self._client,
             self._cache,
-            BlobInquiry(self._client, self._ranges, DataProofs()),
+            BlobInquiry(self._client, self._ranges[None], DataProofs()),
             tally,
             Circuit(),
+            None if self._cache_noticed else self._notice_cache,
         )
         try:
             listed = await self._repositories(context)
@@ -114,19 +124,22 @@ class Cycle:
             now = datetime.now(UTC)
             kept = {name: carry(name, report, None, now) for name, report in known.items()}
             return _Walked(Outcome.FAILED, kept, str(error))
-        names, repositories = _sort(listed)
-        if self._kind is RegistryKind.PULL_THROUGH and self._options.repositories is None:
-            unwalked = {name: RepositoryReport(name, walked=True) for name in names}
-            return _Walked(Outcome.COMPLETE, repositories | unwalked)
+        names, repositories = _sort(listed, known)
+        scopes = self._scopes(names)
+        repositories |= {name: RepositoryReport(name, walked=True) for name in names if name not in scopes}
         workers = Workers(self._options.concurrency)
 
         async def open_repository(name: str) -> None:
-            repositories[name] = await self._walk_repository(name, context, Batch(workers), known.get(name))
+            repositories[name] = await self._walk_repository(
+                name, scopes[name], self._context_for(name, context), Batch(workers), known.get(name)
+            )
 
-        openings: Iterable[Callable[[], Awaitable[None]]] = (partial(open_repository, name) for name in names)
+        openings: Iterable[Callable[[], Awaitable[None]]] = (
+            partial(open_repository, name) for name in scopes
+        )
         await workers.run(iter(openings))
         self._cache.keep_repositories(repositories)
-        left = sorted(name for name in names if not repositories[name].walked)
+        left = sorted(name for name in scopes if not repositories[name].walked)
         if not left:
             return _Walked(Outcome.COMPLETE, repositories)
         return _Walked(
@@ -138,39 +151,98 @@ class Cycle:
     async def _repositories(self, context: WalkContext) -> tuple[str, ...]:
         errand = context.errand(Purpose.WALK)
         if self._options.repositories is None:
-            return await self._client.catalog(errand)
+            listed = await self._client.catalog(errand)
+            return tuple(name for name in listed if self._options.repository_filter.accepts(name))
         await self._client.ping(errand)
         return self._options.repositories
 
-    async def _walk_repository(
-        self, name: str, context: WalkContext, batch: Batch, previous: RepositoryReport | None
-    ) -> RepositoryReport:
-        walk = RepositoryWalk(
-            name,
-            context,
-            batch,
-            previous.roots if previous is not None else {},
-            platform_rule_for(name, self._options.platforms),
+    def _scopes(self, listed: Iterable[str]) -> dict[str, Scope]:
+        """Tell what of which repository is walked; a cache's repositories only where they are named."""
+        named = self._options.repositories is not None
+        chosen = dict.fromkeys(name for name in listed if named or not self._is_cache(name))
+        images: dict[str, tuple[Digest, ...]] = {}
+        for image in self._options.images:
+            images[image.repository] = (*images.get(image.repository, ()), image.digest)
+        return {
+            name: Scope(
+                lists_tags=name in chosen,
+                tags=self._options.tags,
+                images=images.get(name, ()),
+                platforms=platform_rule_for(name, self._options.platforms),
+            )
+            for name in (*chosen, *sorted(images.keys() - chosen.keys()))
+        }
+
+    def _is_cache(self, name: str) -> bool:
+        override = override_for(name, self._options.overrides)
+        kind = override.kind if override is not None else None
+        return (kind or self._kind) is RegistryKind.PULL_THROUGH
+
+    def _context_for(self, name: str, context: WalkContext) -> WalkContext:
+        override = override_for(name, self._options.overrides)
+        if override is None or override not in self._ranges:
+            return context
+        blobs = BlobInquiry(self._client, self._ranges[override], context.blobs.proofs)
+        return replace(context, blobs=blobs)
+
+    def _notice_cache(self, repository: str, sign: str) -> None:
+        if self._cache_noticed or self._is_cache(repository):
+            return
+        self._cache_noticed = True
+        structlog.get_logger().warning(
+            "a pull-through cache by its looks, which downloads what it is asked for: see kind: pull-through",
+            registry=self.name,
+            repository=repository,
+            sign=sign,
         )
+
+    async def _walk_repository(
+        self,
+        name: str,
+        scope: Scope,
+        context: WalkContext,
+        batch: Batch,
+        previous: RepositoryReport | None,
+    ) -> RepositoryReport:
         try:
-            await walk.run()
-            if walk.listing is INTACT:
-                await confirm(walk, self._options.confirm_delay)
+            return await self._report_repository(name, scope, context, batch, previous)
         except Exception as error:  # noqa: BLE001 - logged and reported
             # A fault of ours in one repository must not cost the others their walk.
             structlog.get_logger().exception("the walk failed", registry=self.name, repository=name)
             return _left(
                 name, previous, unverified(Reason.PROTOCOL, f"the walk failed: {type(error).__name__}")
             )
+
+    async def _report_repository(
+        self,
+        name: str,
+        scope: Scope,
+        context: WalkContext,
+        batch: Batch,
+        previous: RepositoryReport | None,
+    ) -> RepositoryReport:
+        roots = previous.roots if previous is not None else {}
+        walk = RepositoryWalk(name, context, batch, roots, scope)
+        await walk.run()
+        if walk.listing is INTACT:
+            await confirm(walk, self._options.confirm_delay)
         if walk.listing is not INTACT and not walk.graph.tags:
             return _left(name, previous, walk.listing)
         if context.circuit.open_for(name):
-            return _left(name, previous, left_alone("answers stopped in the middle of its walk"))
+            return _left(
+                name,
+                previous,
+                left_alone(
+                    "answers stopped in the middle of its walk", rate_limited=context.circuit.exhausted
+                ),
+            )
         self._cache.keep(name, walk.met_manifests)
         return conclude(walk, previous, datetime.now(UTC), self._options.ignore)
 
 
-def _sort(listed: Iterable[str]) -> tuple[list[str], dict[str, RepositoryReport]]:
+def _sort(
+    listed: Iterable[str], known: Mapping[str, RepositoryReport]
+) -> tuple[list[str], dict[str, RepositoryReport]]:
     """Tell names that can be asked for from those that cannot; of the latter a few are reported."""
     names: list[str] = []
     invalid: dict[str, RepositoryReport] = {}
@@ -180,8 +252,9 @@ def _sort(listed: Iterable[str]) -> tuple[list[str], dict[str, RepositoryReport]
         except InvalidValueError as error:
             if len(invalid) < _MOST_INVALID_NAMES:
                 judgement = unverified(Reason.PROTOCOL, f"the catalog lists it, but {error}")
-                report = carry(quoted(name), None, judgement, datetime.now(UTC))
-                invalid[report.name] = replace(report, walked=True)
+                shown = quoted(name)
+                report = carry(shown, known.get(shown), judgement, datetime.now(UTC))
+                invalid[shown] = replace(report, walked=True)
     return names, invalid
 
 

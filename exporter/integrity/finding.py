@@ -51,6 +51,11 @@ class Impact(StrEnum):
     METADATA = "metadata"  # only an attestation, a signature or other child that nobody runs
 
 
+def image_of(repository: str, tag: str) -> str:
+    """Name an image within its registry; an image by digest stands among tags as `@sha256:…`."""
+    return f"{repository}{'' if tag.startswith('@') else ':'}{tag}"
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """The identity of a reference within a repository, the same in every cycle.
@@ -66,10 +71,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A broken or unverified reference with its evidence.
+    """A broken or unverified reference with its evidence; a skipped one is ignored, and listed all the same.
 
     `size` is in bytes, as the descriptor promises it; `stale` says that the verdict is an earlier cycle's,
-    because this one could not ask; `tags` are those whose pull it breaks; `first_seen` is in UTC.
+    because this one could not ask; `tags` are those whose pull it breaks, and images that are walked by
+    digest as `@sha256:…`; `first_seen` is in UTC.
     """
 
     verdict: Verdict

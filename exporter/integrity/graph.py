@@ -33,15 +33,18 @@ class Failure:
 # What is asked again: a tag, a manifest, or a blob.
 Suspect: TypeAlias = str | Digest | BlobKey
 
+# What a descriptor says of a manifest: its media type and size.
+Description: TypeAlias = tuple[str, int | None]
+
 
 @dataclass(slots=True)
 class RepositoryGraph:
     """What one cycle has learnt of a repository: the graph below its tags, and the failures in it.
 
-    `roots` is what each tag resolves to; `kept_roots` what a tag that cannot be resolved now used to resolve
-    to. `fresh` are the manifests that were met for the first time: nothing below them has an earlier verdict.
-    `targets` holds where content was found whose type does not tell. `platforms` says which children are
-    meant to be there; None: all.
+    `roots` is what each tag resolves to, and the images by digest, each under a name that is none of `tags`;
+    `kept_roots` what a tag that cannot be resolved now used to resolve to. `fresh` are the manifests that
+    were met for the first time: nothing below them has an earlier verdict. `targets` holds where content was
+    found whose type does not tell. `platforms` says which children are meant to be there; None: all.
     """
 
     platforms: PlatformRule | None = None
@@ -54,12 +57,12 @@ class RepositoryGraph:
     tag_failures: dict[str, Failure] = field(default_factory=dict)
     manifest_failures: dict[Digest, Failure] = field(default_factory=dict)
     blob_failures: dict[BlobKey, Failure] = field(default_factory=dict)
-    # Of manifests that are intact, but not as long as some descriptor says: by digest, by that size.
-    wrong_sizes: dict[Digest, dict[int, Failure]] = field(default_factory=dict)
+    # Of manifests that are intact, but not what some descriptor says: by digest, by what that says.
+    misdescribed: dict[Digest, dict[Description, Failure]] = field(default_factory=dict)
 
     def flawless(self) -> bool:
         """Whether nothing failed."""
-        return not (self.tag_failures or self.manifest_failures or self.blob_failures or self.wrong_sizes)
+        return not (self.tag_failures or self.manifest_failures or self.blob_failures or self.misdescribed)
 
     def skips(self, role: Role, descriptor: Descriptor) -> bool:
         """Whether a descriptor is not followed: a foreign layer, or a child of a platform not mirrored."""
@@ -82,8 +85,8 @@ class RepositoryGraph:
         """The failure of the content that a descriptor leads to."""
         if target is Target.BLOB:
             return self.blob_failures.get((descriptor.digest, descriptor.size))
-        wrong_sizes = self.wrong_sizes.get(descriptor.digest, {})
-        failure = wrong_sizes.get(descriptor.size) if descriptor.size is not None else None
+        misdescribed = self.misdescribed.get(descriptor.digest, {})
+        failure = misdescribed.get((descriptor.media_type, descriptor.size))
         return self.manifest_failures.get(descriptor.digest, failure)
 
     def remove_tag(self, tag: str) -> None:
@@ -92,6 +95,11 @@ class RepositoryGraph:
         self.roots.pop(tag, None)
         self.kept_roots.pop(tag, None)
         self.tag_failures.pop(tag, None)
+
+
+def root_of_image(digest: Digest) -> str:
+    """The name that an image by digest has among the tags of findings; no tag looks like it."""
+    return f"@{digest}"
 
 
 def kind_of(role: Role, target: Target) -> Kind:

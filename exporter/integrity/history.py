@@ -43,7 +43,8 @@ def conclude(
         findings.append(_listing_finding(walk.name, walk.names, earlier.get(_LISTING), now))
     findings = hide(findings, ignore, now)
     skipped = Counter(finding.kind for finding in findings if finding.verdict is Verdict.SKIPPED)
-    checked = {Kind.TAG: len(graph.tags), **{kind: len(seen) for kind, seen in walk.seen.items()}}
+    roots = len(graph.tags) + len(walk.scope.images)
+    checked = {Kind.TAG: roots, **{kind: len(seen) for kind, seen in walk.seen.items()}}
     unverified = any(finding.verdict is Verdict.UNVERIFIED or finding.stale for finding in findings)
     return RepositoryReport(
         walk.name,

@@ -1,10 +1,10 @@
 """The one table that turns answers and errors into judgements (design: "What a cycle checks")."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.integrity.finding import Reason, Verdict
-from exporter.oci import Digest, InvalidValueError, Manifest, parse_manifest
+from exporter.oci import Digest, InvalidValueError, Manifest, digested_content, parse_manifest
 from exporter.registry import (
     AnswerError,
     AuthenticationError,
@@ -33,7 +33,8 @@ class Judgement:
 
 INTACT: Final = Judgement(Verdict.INTACT)
 
-_MISSING_CODES = frozenset({"MANIFEST_UNKNOWN", "BLOB_UNKNOWN", "NAME_UNKNOWN"})
+# The specification's, and what Harbor says instead of each of them (goharbor/harbor#20764).
+_MISSING_CODES = frozenset({"MANIFEST_UNKNOWN", "BLOB_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND"})
 _UNVERIFIED_STATUSES: dict[int, Reason] = {
     401: Reason.UNAUTHORIZED,
     403: Reason.FORBIDDEN,
@@ -60,9 +61,10 @@ def unverified(reason: Reason, detail: str) -> Judgement:
     return Judgement(Verdict.UNVERIFIED, reason, detail)
 
 
-def left_alone(detail: str) -> Judgement:
+def left_alone(detail: str, *, rate_limited: bool = False) -> Judgement:
     """Judge what was not asked, because there were no answers before it."""
-    return Judgement(Verdict.UNVERIFIED, Reason.CONNECTION, detail, asked=False)
+    reason = Reason.RATE_LIMITED if rate_limited else Reason.CONNECTION
+    return Judgement(Verdict.UNVERIFIED, reason, detail, asked=False)
 
 
 def judge_error(error: RegistryError) -> Judgement:
@@ -88,11 +90,13 @@ def judge_listing_error(error: RegistryError) -> Judgement:
     """Judge a list of tags that gave an error: an error says nothing of what it should have listed."""
     detail = str(error)
     if isinstance(error, LeftAloneError):
-        return left_alone(detail)
-    if isinstance(error, AuthenticationError) and error.status is None:
-        return unverified(Reason.UNAUTHORIZED, detail)
-    if isinstance(error, AnswerError | AuthenticationError):
-        reason = _UNVERIFIED_STATUSES.get(error.status or 0, Reason.PROTOCOL)
+        return left_alone(detail, rate_limited=error.rate_limited)
+    if isinstance(error, AuthenticationError):
+        if error.trouble is None:
+            return unverified(Reason.UNAUTHORIZED, detail)
+        return replace(judge_listing_error(error.trouble), detail=detail)
+    if isinstance(error, AnswerError):
+        reason = _UNVERIFIED_STATUSES.get(error.status, Reason.PROTOCOL)
         return unverified(Reason.SERVER_ERROR if error.status in _SERVER_ERRORS else reason, detail)
     for kind, reason in _UNVERIFIED_ERRORS.items():
         if isinstance(error, kind):
@@ -100,17 +104,21 @@ def judge_listing_error(error: RegistryError) -> Judgement:
     return unverified(Reason.PROTOCOL, detail)
 
 
-def judge_manifest(answer: ManifestBody, digest: Digest, described_as: str) -> Manifest | Judgement:
+def judge_manifest(answer: ManifestBody, digest: Digest) -> Manifest | Judgement:
     """Judge a manifest that was fetched by digest; an intact one is returned parsed."""
-    if digest.verifiable and not digest.matches(answer.body):
-        detail = f"the {len(answer.body)} bytes served have another digest"
-        return broken(Reason.DIGEST_MISMATCH, detail)
+    content = answer.body
+    if digest.verifiable and not digest.matches(content):
+        content = digested_content(content)
+        if not digest.matches(content):
+            detail = f"the {len(answer.body)} bytes served have another digest"
+            return broken(Reason.DIGEST_MISMATCH, detail)
     if not digest.verifiable and answer.digest not in {None, digest}:
         return broken(Reason.DIGEST_MISMATCH, f"served as {answer.digest}")
     try:
-        return parse_manifest(answer.body, answer.media_type, described_as)
+        manifest = parse_manifest(content, answer.media_type)
     except InvalidValueError as error:
         return broken(Reason.MALFORMED, str(error))
+    return manifest if content is answer.body else replace(manifest, size=len(answer.body))
 
 
 def judge_manifest_head(answer: ManifestHead, digest: Digest, remembered: Manifest) -> Judgement:
@@ -123,12 +131,16 @@ def judge_manifest_head(answer: ManifestHead, digest: Digest, remembered: Manife
     return INTACT
 
 
-def judge_manifest_size(manifest: Manifest, size: int | None) -> Judgement:
-    """Judge an intact manifest's length against the descriptor that leads to it."""
-    if size is None or size == manifest.size:
-        return INTACT
-    detail = f"the manifest is {manifest.size} bytes long, its descriptor says {size}"
-    return broken(Reason.SIZE_MISMATCH, detail)
+def judge_description(manifest: Manifest, media_type: str, size: int | None) -> Judgement:
+    """Judge an intact manifest against what a descriptor that leads to it says."""
+    if size is not None and size != manifest.size:
+        detail = f"the manifest is {manifest.size} bytes long, its descriptor says {size}"
+        return broken(Reason.SIZE_MISMATCH, detail)
+    if not manifest.fits(media_type):
+        # Container runtimes refuse it (CVE-2021-41190).
+        detail = f"the manifest is a {manifest.media_type}, its descriptor says {media_type}"
+        return broken(Reason.MALFORMED, detail)
+    return INTACT
 
 
 def judge_blob_head(answer: BlobHead, size: int | None) -> Judgement:

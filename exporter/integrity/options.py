@@ -1,9 +1,13 @@
 """What an operator decides about a cycle."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
-from exporter.integrity.rules import IgnoreRule, PlatformRule
+from exporter.integrity.report import RegistryKind
+from exporter.integrity.rules import ALL_NAMES, GlobFilter, IgnoreRule, PlatformRule
+from exporter.oci import Digest
 
 
 class BlobCheck(StrEnum):
@@ -15,11 +19,32 @@ class BlobCheck(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ImageByDigest:
+    """An image that no tag needs to lead to."""
+
+    repository: str
+    digest: Digest
+
+    def __str__(self) -> str:
+        return f"{self.repository}@{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryOverride:
+    """What is different about the repositories that a glob matches; None: what the registry has."""
+
+    repository: str
+    kind: RegistryKind | None = None
+    blob_check: BlobCheck | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CycleOptions:
     """Options of the cycles of one registry; delays and intervals are in seconds.
 
-    Where `repositories` is given, the catalog is not read. Of `platforms` the first rule that matches a
-    repository counts.
+    Where `repositories` is given, the catalog is not read; else `repository_filter` says which of it are
+    walked. `images` are walked whatever the tags are, and in any repository. Of `overrides` and of
+    `platforms` the first that matches a repository counts.
     """
 
     concurrency: int = 16
@@ -28,5 +53,28 @@ class CycleOptions:
     refetch_interval: float = 86400.0
     blob_check: BlobCheck = BlobCheck.AUTO
     repositories: tuple[str, ...] | None = None
+    repository_filter: GlobFilter = ALL_NAMES
+    tags: GlobFilter = ALL_NAMES
+    images: tuple[ImageByDigest, ...] = ()
+    overrides: tuple[RepositoryOverride, ...] = ()
     ignore: tuple[IgnoreRule, ...] = ()
     platforms: tuple[PlatformRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of one repository is walked: its tags, unless `lists_tags` says otherwise, and some images.
+
+    A tag that is not accepted by `tags` does not exist for the walk. `platforms` says which children are
+    meant to be there; None: all.
+    """
+
+    lists_tags: bool = True
+    tags: GlobFilter = ALL_NAMES
+    images: tuple[Digest, ...] = ()
+    platforms: PlatformRule | None = None
+
+
+def override_for(repository: str, overrides: Iterable[RepositoryOverride]) -> RepositoryOverride | None:
+    """Find the first override whose glob matches a repository."""
+    return next((one for one in overrides if fnmatchcase(repository, one.repository)), None)

@@ -1,12 +1,32 @@
-"""What an operator has decided not to be told about: known breakage, and platforms that are not mirrored."""
+"""What an operator has decided of names: which are meant, and what not to be told about."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
+from typing import Final
 
 from exporter.integrity.finding import Finding, Reason, Verdict
 from exporter.oci import Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class GlobFilter:
+    """The names that are meant: where there are `include` globs, what one of them matches; never an excluded.
+
+    A `*` matches a slash as well.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def accepts(self, name: str) -> bool:
+        """Whether a name is meant."""
+        included = not self.include or any(fnmatchcase(name, glob) for glob in self.include)
+        return included and not any(fnmatchcase(name, glob) for glob in self.exclude)
+
+
+ALL_NAMES: Final = GlobFilter()
 
 
 @dataclass(frozen=True, slots=True)

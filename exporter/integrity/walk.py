@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.integrity.finding import Kind, Reason, Reference, Verdict
-from exporter.integrity.graph import Failure, RepositoryGraph, kind_of
+from exporter.integrity.graph import Description, Failure, RepositoryGraph, kind_of, root_of_image
 from exporter.integrity.judge import (
     INTACT,
     Judgement,
+    judge_description,
     judge_error,
     judge_listing_error,
     judge_manifest,
     judge_manifest_head,
-    judge_manifest_size,
     unverified,
 )
 from exporter.integrity.manifests import ManifestCache
+from exporter.integrity.options import Scope
 from exporter.integrity.proofs import BlobInquiry, BlobKey
-from exporter.integrity.rules import PlatformRule
 from exporter.integrity.workers import Batch
 from exporter.oci import (
     Descriptor,
@@ -29,9 +29,18 @@ from exporter.oci import (
     Role,
     Target,
     check_tag,
+    digested_content,
     quoted,
 )
-from exporter.registry import Circuit, Errand, Purpose, RegistryClient, RegistryError, Tally
+from exporter.registry import (
+    Circuit,
+    Errand,
+    NoticeCache,
+    Purpose,
+    RegistryClient,
+    RegistryError,
+    Tally,
+)
 
 _NAMES_SHOWN: Final = 3
 
@@ -45,10 +54,11 @@ class WalkContext:
     blobs: BlobInquiry
     tally: Tally
     circuit: Circuit
+    notice_cache: NoticeCache | None = None
 
     def errand(self, purpose: Purpose) -> Errand:
         """Requests of this cycle for a purpose."""
-        return Errand(purpose, self.tally, self.circuit)
+        return Errand(purpose, self.tally, self.circuit, self.notice_cache)
 
 
 class RepositoryWalk:
@@ -65,10 +75,11 @@ class RepositoryWalk:
         context: WalkContext,
         batch: Batch,
         previous_roots: Mapping[str, Digest],
-        platforms: PlatformRule | None = None,
+        scope: Scope,
     ) -> None:
         self.name = name
-        self.graph = RepositoryGraph(platforms)
+        self.scope = scope
+        self.graph = RepositoryGraph(scope.platforms)
         self.listing: Judgement = INTACT
         self.names: Judgement = INTACT
         self.seen: dict[Kind, set[Digest]] = {kind: set() for kind in Kind if kind is not Kind.TAG}
@@ -77,16 +88,17 @@ class RepositoryWalk:
         self._context = context
         self._previous_roots = previous_roots
         self._asked_manifests: set[Digest] = set()
+        self._opaque_manifests: set[Digest] = set()
         self._asked_blobs: set[BlobKey] = set()
-        # Sizes that descriptors promise of manifests that have not come yet.
-        self._promised: dict[Digest, set[int]] = {}
+        # What descriptors promise of manifests that have not come yet.
+        self._promised: dict[Digest, set[Description]] = {}
         # Descriptors whose type does not tell where the content is.
         self._uncertain: dict[Digest, tuple[Role, Descriptor]] = {}
 
     @property
     def met_manifests(self) -> set[Digest]:
         """All manifests that this walk has asked for."""
-        return self._asked_manifests
+        return self._asked_manifests | self._opaque_manifests
 
     def found_intact(self, reference: Reference) -> bool:
         """Whether this walk asked for what this leads to, below the tags, and found nothing wrong."""
@@ -94,13 +106,17 @@ class RepositoryWalk:
         if digest is None or digest not in self.seen.get(reference.kind, ()):
             return False
         if reference.kind is Kind.CHILD:
-            failed = digest in graph.manifest_failures or digest in graph.wrong_sizes
+            failed = digest in graph.manifest_failures or digest in graph.misdescribed
             return digest in graph.manifests and not failed
         return all(digest != asked for asked, _ in graph.blob_failures)
 
     async def run(self) -> None:
-        """List the tags, then ask for all that they lead to; nothing is confirmed yet."""
-        self.batch.add(self._list)
+        """List the tags, then ask for all that they and the images lead to; nothing is confirmed yet."""
+        if self.scope.lists_tags:
+            self.batch.add(self._list)
+        for digest in self.scope.images:
+            self.graph.roots[root_of_image(digest)] = digest
+            self.follow(digest)
         await self.batch.finished()
 
     async def list_tags(self, purpose: Purpose) -> set[str] | None:
@@ -121,7 +137,7 @@ class RepositoryWalk:
             shown = ", ".join(wrong[:_NAMES_SHOWN])
             detail = f"GET tags/list answered with {len(wrong)} names that are no tags: {shown}"
             self.names = unverified(Reason.PROTOCOL, detail)
-        return tags
+        return {tag for tag in tags if self.scope.tags.accepts(tag)}
 
     async def ask_tag(self, tag: str, purpose: Purpose = Purpose.WALK) -> None:
         """Resolve a tag and follow it."""
@@ -141,11 +157,11 @@ class RepositoryWalk:
             graph.kept_roots[tag] = kept
             self.follow(kept)
 
-    def follow(self, digest: Digest, described_as: str = "") -> None:
+    def follow(self, digest: Digest) -> None:
         """Ask for a manifest and all below it, unless that was done before in this walk."""
         if digest not in self._asked_manifests:
             self._asked_manifests.add(digest)
-            self.batch.add(self._ask_manifest, digest, described_as)
+            self.batch.add(self._ask_manifest, digest)
 
     async def confirm_manifest(self, digest: Digest) -> None:
         """Ask for a manifest again, by `GET`; what it holds is followed where it turns out intact."""
@@ -153,10 +169,10 @@ class RepositoryWalk:
             role, descriptor = self._uncertain[digest]
             await self._ask_anywhere(role, descriptor, Purpose.CONFIRMATION)
             return
-        result = await self._fetch(digest, "", Purpose.CONFIRMATION)
+        result = await self._fetch(digest, Purpose.CONFIRMATION)
         self._settle_manifest(digest, result, confirmed=True)
-        for size, failure in self.graph.wrong_sizes.get(digest, {}).items():
-            self.graph.wrong_sizes[digest][size] = replace(failure, confirmed=True)
+        misdescribed = self.graph.misdescribed.get(digest, {})
+        misdescribed.update({one: replace(failure, confirmed=True) for one, failure in misdescribed.items()})
 
     async def confirm_blob(self, key: BlobKey) -> None:
         """Ask for a blob again, by `GET` of its last byte."""
@@ -179,19 +195,19 @@ class RepositoryWalk:
             answer = await client.get_manifest(self.name, tag, errand)
         except RegistryError as error:
             return judge_error(error)
-        return answer.digest or Digest.of(answer.body)
+        return answer.digest or Digest.of(digested_content(answer.body))
 
-    async def _ask_manifest(self, digest: Digest, described_as: str) -> None:
+    async def _ask_manifest(self, digest: Digest) -> None:
         cache, now = self._context.cache, asyncio.get_running_loop().time()
         remembered = cache.get(self.name, digest)
         if remembered is None:
             self.graph.fresh.add(digest)
-            self._settle_manifest(digest, await self._fetch(digest, described_as, Purpose.WALK))
+            self._settle_manifest(digest, await self._fetch(digest, Purpose.WALK))
             return
         judgement = await self._ask_manifest_head(digest, remembered)
         result: Manifest | Judgement = remembered if judgement is INTACT else judgement
         if judgement is INTACT and cache.due(self.name, digest, now):
-            result = await self._fetch(digest, described_as, Purpose.REFETCH)
+            result = await self._fetch(digest, Purpose.REFETCH)
         self._settle_manifest(digest, result)
         if isinstance(result, Judgement) and result.verdict is Verdict.UNVERIFIED:
             # It cannot be asked now; what is below it can.
@@ -205,13 +221,13 @@ class RepositoryWalk:
             return judge_error(error)
         return judge_manifest_head(answer, digest, remembered)
 
-    async def _fetch(self, digest: Digest, described_as: str, purpose: Purpose) -> Manifest | Judgement:
+    async def _fetch(self, digest: Digest, purpose: Purpose) -> Manifest | Judgement:
         try:
             errand = self._context.errand(purpose)
             answer = await self._context.client.get_manifest(self.name, digest, errand)
         except RegistryError as error:
             return judge_error(error)
-        result = judge_manifest(answer, digest, described_as)
+        result = judge_manifest(answer, digest)
         if isinstance(result, Manifest):
             now = asyncio.get_running_loop().time()
             return self._context.cache.remember(self.name, digest, result, now)
@@ -230,21 +246,19 @@ class RepositoryWalk:
 
     def _keep_manifest(self, digest: Digest, manifest: Manifest) -> None:
         self.graph.manifests[digest] = manifest
-        for size in self._promised.pop(digest, ()):
-            self._check_size(digest, size)
+        for description in self._promised.pop(digest, ()):
+            self._check_description(digest, description)
         self._expand(manifest)
 
-    def _check_size(self, digest: Digest, size: int | None) -> None:
+    def _check_description(self, digest: Digest, description: Description) -> None:
         manifest = self.graph.manifests.get(digest)
-        if size is None:
-            return
         if manifest is None:
-            self._promised.setdefault(digest, set()).add(size)
+            self._promised.setdefault(digest, set()).add(description)
             return
-        judgement = judge_manifest_size(manifest, size)
+        judgement = judge_description(manifest, *description)
         if judgement is not INTACT:
-            wrong_sizes = self.graph.wrong_sizes.setdefault(digest, {})
-            wrong_sizes.setdefault(size, self._failure(judgement, confirmed=False))
+            misdescribed = self.graph.misdescribed.setdefault(digest, {})
+            misdescribed.setdefault(description, self._failure(judgement, confirmed=False))
 
     def _expand(self, manifest: Manifest) -> None:
         blobs: list[tuple[Role, Descriptor]] = []
@@ -258,8 +272,8 @@ class RepositoryWalk:
                     blobs.append((role, descriptor))
                 case Target.MANIFEST if role is Role.ENTRY:
                     self.seen[Kind.CHILD].add(descriptor.digest)
-                    self._check_size(descriptor.digest, descriptor.size)
-                    self.follow(descriptor.digest, descriptor.media_type)
+                    self._check_description(descriptor.digest, (descriptor.media_type, descriptor.size))
+                    self.follow(descriptor.digest)
                 case _ if descriptor.digest not in self._uncertain:
                     self._uncertain[descriptor.digest] = (role, descriptor)
                     self.batch.add(self._ask_anywhere, role, descriptor)
@@ -280,34 +294,52 @@ class RepositoryWalk:
         """Ask for content whose type does not tell where it is: as a blob, then as a manifest."""
         digest, key = descriptor.digest, (descriptor.digest, descriptor.size)
         confirmed = purpose is Purpose.CONFIRMATION
-        remembered = self._context.cache.get(self.name, digest)
-        judgement = None
-        if remembered is None or confirmed:
-            judgement = await self._ask_as_blob(key, purpose)
-            elsewhere = judgement.reason is Reason.MISSING or judgement.verdict is Verdict.UNVERIFIED
-            if not elsewhere:
+        as_blob = None
+        if confirmed or self._context.cache.get(self.name, digest) is None:
+            as_blob = await self._ask_as_blob(key, purpose)
+            if as_blob.verdict is not Verdict.UNVERIFIED and as_blob.reason is not Reason.MISSING:
                 self.graph.targets[digest] = Target.BLOB
                 self.graph.manifest_failures.pop(digest, None)
+                self.seen[kind_of(role, Target.MANIFEST)].discard(digest)
                 self.seen[kind_of(role, Target.BLOB)].add(digest)
                 self._asked_blobs.add(key)
-                self._settle_blob(key, judgement, confirmed=confirmed)
+                self._settle_blob(key, as_blob, confirmed=confirmed)
                 return
         self.seen[kind_of(role, Target.MANIFEST)].add(digest)
-        result = await self._fetch(digest, descriptor.media_type, purpose)
-        if (
-            isinstance(result, Judgement)
-            and judgement is not None
-            and judgement.verdict is Verdict.UNVERIFIED
-        ):
-            result = judgement  # it may be the blob that could not be asked for
-        if isinstance(result, Manifest):
-            self.graph.targets[digest] = Target.MANIFEST
+        if role is Role.LAYER:
+            await self._ask_opaque_manifest(descriptor, purpose)
+        elif confirmed:
+            result = await self._fetch(digest, purpose)
+            self._settle_manifest(digest, result, confirmed=True)
+        elif digest not in self._asked_manifests:
             self._asked_manifests.add(digest)
-            if role is Role.LAYER:  # a layer that is a manifest is opaque all the same
-                self.graph.manifest_failures.pop(digest, None)
-                return
-            self._check_size(digest, descriptor.size)
-        self._settle_manifest(digest, result, confirmed=confirmed)
+            self._check_description(digest, (descriptor.media_type, descriptor.size))
+            await self._ask_manifest(digest)
+        failure = self.graph.manifest_failures.get(digest)
+        if failure is None:
+            self.graph.targets[digest] = Target.MANIFEST
+        elif (
+            failure.judgement.reason is Reason.MISSING
+            and as_blob is not None
+            and as_blob.reason is not Reason.MISSING
+        ):
+            # It may be the blob that could not be asked for.
+            self.graph.manifest_failures[digest] = self._failure(as_blob, confirmed=confirmed)
+
+    async def _ask_opaque_manifest(self, descriptor: Descriptor, purpose: Purpose) -> None:
+        """Ask for a layer that is stored as a manifest; what it lists is not followed."""
+        digest = descriptor.digest
+        remembered = self._context.cache.get(self.name, digest)
+        result: Manifest | Judgement
+        if remembered is None or purpose is Purpose.CONFIRMATION:
+            result = await self._fetch(digest, purpose)
+        else:
+            result = await self._ask_manifest_head(digest, remembered)
+        self._opaque_manifests.add(digest)
+        if isinstance(result, Manifest) or result is INTACT:
+            self.graph.manifest_failures.pop(digest, None)
+        else:
+            self._settle_manifest(digest, result, confirmed=purpose is Purpose.CONFIRMATION)
 
     async def _ask_blob(self, key: BlobKey) -> None:
         self._settle_blob(key, await self._ask_as_blob(key, Purpose.WALK))

@@ -8,7 +8,7 @@ from datetime import datetime
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from exporter.integrity.finding import Kind, Verdict
+from exporter.integrity.finding import Kind, Verdict, image_of
 from exporter.integrity.report import Report, RepositoryReport
 from exporter.metrics.registries import PREFIX, ExportedRegistry
 
@@ -122,7 +122,7 @@ def _broken_info(source: _Source) -> _Samples:
         (
             repository.name,
             tag,
-            f"{prefix}/{repository.name}:{tag}",
+            f"{prefix}/{image_of(repository.name, tag)}",
             finding.kind.value,
             finding.platform or "",
             finding.digest or "",

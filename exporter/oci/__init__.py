@@ -3,7 +3,7 @@
 from exporter.oci.descriptor import Descriptor, Platform
 from exporter.oci.digest import Digest
 from exporter.oci.errors import InvalidValueError, quoted
-from exporter.oci.manifest import Manifest, Role, parse_manifest
+from exporter.oci.manifest import Manifest, Role, digested_content, parse_manifest
 from exporter.oci.media_types import Target, is_foreign_layer, target_of
 from exporter.oci.names import ImageName, check_host, check_repository, check_tag
 
@@ -19,6 +19,7 @@ __all__ = [
     "check_host",
     "check_repository",
     "check_tag",
+    "digested_content",
     "is_foreign_layer",
     "parse_manifest",
     "quoted",

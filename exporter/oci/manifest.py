@@ -1,5 +1,6 @@
 """Manifests of every kind, parsed into the descriptors that a pull follows."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -47,6 +48,15 @@ class Manifest:
         has_image_config = self.config is not None and self.config.media_type in media_types.IMAGE_CONFIGS
         return self.artifact_type is None or has_image_config
 
+    def fits(self, described_as: str) -> bool:
+        """Whether a descriptor of this media type may lead here: an index is no image, whoever says so.
+
+        A type that is no manifest's says nothing.
+        """
+        if described_as not in media_types.MANIFESTS:
+            return True
+        return any(self.media_type in shape.types and described_as in shape.types for shape in _SHAPES)
+
 
 def parse_manifest(body: bytes, content_type: str = "", described_as: str = "") -> Manifest:
     """Parse the body of an index, an image manifest of any generation or an artifact manifest.
@@ -70,6 +80,25 @@ def parse_manifest(body: bytes, content_type: str = "", described_as: str = "") 
     if document.get("schemaVersion", shape.schema_version) != shape.schema_version:
         raise InvalidValueError(f"schemaVersion is {quoted(document['schemaVersion'])}")
     return shape.read(document, known[0] if known else shape.types[0], len(body))
+
+
+def digested_content(body: bytes) -> bytes:
+    """Tell what the digest of a manifest is of: the body, without the signatures of a schema 1 manifest.
+
+    What is signed is told by the signatures themselves (docker/libtrust, `ParsePrettySignature`).
+    """
+    try:
+        document = _parse_json(body)
+        if document["schemaVersion"] != 1:
+            return body
+        protected = json.loads(_from_base64(document["signatures"][0]["protected"]))
+        return body[: protected["formatLength"]] + _from_base64(protected["formatTail"])
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return body
+
+
+def _from_base64(text: str) -> bytes:
+    return base64.urlsafe_b64decode(f"{text}==")
 
 
 def _parse_json(body: bytes) -> Mapping[str, Any]:

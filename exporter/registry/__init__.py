@@ -1,5 +1,6 @@
 """Speaking to a registry through its HTTP API. Knows HTTP, not integrity."""
 
+from exporter.registry.caches import NoticeCache
 from exporter.registry.client import (
     BlobHead,
     Errand,
@@ -9,6 +10,8 @@ from exporter.registry.client import (
     RegistryClient,
     open_client,
 )
+from exporter.registry.cloud import CloudProvider, InvalidCloudError, cloud_credentials
+from exporter.registry.connections import TransportOptions, TransportOptionsError
 from exporter.registry.credentials import (
     Credentials,
     CredentialSource,
@@ -29,6 +32,7 @@ from exporter.registry.errors import (
     TruncatedBodyError,
 )
 from exporter.registry.pacing import Circuit
+from exporter.registry.proxies import InvalidProxyError, Proxies, is_loopback
 from exporter.registry.requests import Purpose, RequestObserver, Tally
 
 __all__ = [
@@ -36,19 +40,24 @@ __all__ = [
     "AuthenticationError",
     "BlobHead",
     "Circuit",
+    "CloudProvider",
     "ConnectionFailedError",
     "CredentialSource",
     "Credentials",
     "DockerConfig",
     "Errand",
     "FixedCredentials",
+    "InvalidCloudError",
+    "InvalidProxyError",
     "LastByte",
     "LeftAloneError",
     "ManifestBody",
     "ManifestHead",
     "NoCredentials",
+    "NoticeCache",
     "PasswordFile",
     "ProtocolError",
+    "Proxies",
     "Purpose",
     "RegistryClient",
     "RegistryError",
@@ -56,6 +65,10 @@ __all__ = [
     "Tally",
     "TimedOutError",
     "TooLargeError",
+    "TransportOptions",
+    "TransportOptionsError",
     "TruncatedBodyError",
+    "cloud_credentials",
+    "is_loopback",
     "open_client",
 ]

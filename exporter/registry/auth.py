@@ -8,13 +8,17 @@ import json
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
-from weakref import WeakValueDictionary
 
 import httpx
 
+from exporter.oci import quoted
+from exporter.registry.addresses import is_web_address
 from exporter.registry.challenges import Challenge, parse_challenges
 from exporter.registry.credentials import (
     Credentials,
@@ -24,18 +28,28 @@ from exporter.registry.credentials import (
     RegistryToken,
     Secret,
 )
-from exporter.registry.errors import AuthenticationError, path_of
+from exporter.registry.errors import ConnectionFailedError, ProtocolError, RegistryError, TimedOutError
 
 CLIENT_ID: Final = "registry-integrity-exporter"
+PATIENCE: Final = 10.0  # seconds for which a refusal stands before it is asked for again
 
 _DEFAULT_LIFETIME: Final = 60.0  # seconds, where a token service does not tell
 _LONGEST_LIFETIME: Final = 24 * 3600.0
 _SAFETY: Final = 10.0  # renewed so much earlier, for clocks and networks that are slow
-_MANY_TOKENS: Final = 1000
+_SECRET_LIFETIME: Final = 60.0  # after which a secret's source is asked again: it may have been rotated
+_MANY_SCOPES: Final = 1000
 _TOKEN_FORM: Final = re.compile(r"[\x21-\x7e]{1,65536}")
 # What a registry may make us ask for beyond `pull`: Azure's lists of tags need it.
 _HARMLESS_ACTIONS: Final = frozenset({"pull", "metadata_read"})
-_OK: Final = 200
+
+
+class DeniedError(Exception):
+    """There is no way in; `trouble` is how the token service failed, None where it was not asked."""
+
+    def __init__(self, detail: str, trouble: RegistryError | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.trouble = trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +61,94 @@ class TokenQuestion:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
+    @property
+    def place(self) -> str:
+        """Where it goes, without its query."""
+        return str(self.url.copy_with(query=None))
+
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """A token service's answer."""
+    """A token service's successful answer; `date` is the header of that name."""
 
-    status: int
     body: bytes = field(repr=False)
+    date: str | None = None
 
 
+# Raises `RegistryError` where there is no successful answer, not even after asking again.
 AskTokenService: TypeAlias = Callable[[TokenQuestion], Awaitable[TokenAnswer]]
-
-
-@dataclass(slots=True)
-class _Token:
-    header: str
-    expires_at: float
-    worked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _TokenService:
     realm: httpx.URL
     service: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a registry demands: None for Basic; else what to ask the token service for.
+
+    `prefix` is what that calls a repository before its name here.
+    """
+
+    service: _TokenService | None = None
+    prefix: str = ""
+    actions: frozenset[str] = frozenset({"pull"})
+
+    def scope(self, repository: str | None) -> str | None:
+        """Write a scope; the registry's root needs none."""
+        if repository is None:
+            return None
+        if not repository:
+            return "registry:catalog:*"
+        return f"repository:{self.prefix}{repository}:{','.join(sorted(self.actions))}"
+
+
+_BASIC: Final = _Terms()
+
+
+@dataclass(slots=True)
+class _Grant:
+    """A header and until when it is good, by the loop's clock; None: anonymous."""
+
+    header: str | None = field(repr=False)
+    expires_at: float
+    terms: _Terms
+    worked: bool = False
+    refused: bool = False  # and never worked
+
+
+@dataclass(frozen=True, slots=True)
+class _Denial:
+    """Why there is no grant, and until when that is not tried again."""
+
+    detail: str
+    trouble: RegistryError | None
+    until: float
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What is known of the way in to one repository, to the catalog, or to the registry's root."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    grant: _Grant | None = None
+    denial: _Denial | None = None
+    futile_until: float = -math.inf  # a new grant would be refused as the last one was
+
+    def good_grant(self, now: float) -> _Grant | None:
+        """The grant, unless another one is due. One that was refused is as good as the next would be."""
+        if self.grant is None:
+            return None
+        ends = self.futile_until if self.grant.refused else self.grant.expires_at
+        return self.grant if ends > now else None
+
+    def useless(self, now: float) -> bool:
+        """Whether forgetting it loses nothing."""
+        denied = self.denial is not None and self.denial.until > now
+        asked_for = self.good_grant(now) is not None or self.lock.locked()
+        return not (asked_for or denied or self.futile_until > now)
 
 
 class Authentication:
@@ -83,150 +162,173 @@ class Authentication:
         """Authenticate at the registry at `url`; at `token_hosts` a token service is trusted by name."""
         self._url = url
         self._source = source
-        self._token_hosts = frozenset(token_hosts)
-        self._service: _TokenService | None = None
-        self._actions = {"pull"}
-        self._tokens: dict[str | None, _Token] = {}
-        self._locks: WeakValueDictionary[str | None, asyncio.Lock] = WeakValueDictionary()
-        self._basic: dict[str | None, str | None] = {}
+        self._token_hosts = frozenset(host.lower() for host in token_hosts)
+        self._terms = _BASIC
+        self._outage: _Denial | None = None  # the token service cannot be reached, for any scope
+        self._scopes: dict[str | None, _Scope] = {}
+        self._tidy_at = _MANY_SCOPES
 
     async def header(self, repository: str | None, ask: AskTokenService) -> str | None:
         """Give the header for a request; None: anonymous.
 
         Raises:
-            AuthenticationError: there is no token to be had.
+            DeniedError: there is none to be had.
         """
-        if self._service is None:
-            if repository not in self._basic:
-                self._basic[repository] = _as_header(await self._find(repository))
-            return self._basic[repository]
-        token = self._tokens.get(repository)
-        if token is None or token.expires_at <= asyncio.get_running_loop().time():
-            token = await self._renew(repository, self._service, ask)
-        return token.header
+        scope = self._scope(repository)
+        grant = scope.good_grant(_now()) or await self._renew(repository, scope, ask)
+        return grant.header
 
-    def worked(self, repository: str | None, header: str) -> None:
+    def worked(self, repository: str | None, sent: str | None) -> None:
         """Take note that a header was accepted."""
-        token = self._tokens.get(repository)
-        if token is not None and token.header == header:
-            token.worked = True
+        grant = self._scope(repository).grant
+        if grant is not None and grant.header == sent:
+            grant.worked, grant.refused = True, False
 
-    async def challenged(self, headers: Iterable[str], repository: str | None, sent: str | None) -> bool:
+    async def challenged(
+        self, headers: Iterable[str], repository: str | None, sent: str | None, ask: AskTokenService
+    ) -> bool:
         """Learn from a 401's `WWW-Authenticate` headers; tell whether asking again may help.
 
-        A token that worked before is renewed once. One that never did is not: whoever gave it would give the
+        A grant that worked before is renewed once. One that never did is not: whoever gave it would give the
         same again, for every reference.
 
         Raises:
-            AuthenticationError: the token service is not to be trusted.
+            DeniedError: the token service is not to be trusted, or gives no token.
         """
-        challenges = parse_challenges(headers)
+        self._learn(parse_challenges(headers), repository)
+        scope, now = self._scope(repository), _now()
+        grant = scope.grant
+        if grant is not None and grant.header == sent:
+            if scope.futile_until > now:
+                return False
+            if not (grant.worked or grant.terms != self._terms or self._terms.service is None):
+                self.refused(repository, sent)
+                return False
+            scope.grant = None
+        if await self.header(repository, ask) != sent:
+            return True
+        self.refused(repository, sent)  # the same secret, or the same token
+        return False
+
+    def refused(self, repository: str | None, sent: str | None) -> None:
+        """Take note that a header was refused that was fresh: another would be, too."""
+        scope = self._scope(repository)
+        scope.futile_until = _now() + PATIENCE
+        if scope.grant is not None and scope.grant.header == sent:
+            scope.grant.refused = not scope.grant.worked
+
+    def _scope(self, repository: str | None) -> _Scope:
+        scope = self._scopes.get(repository)
+        if scope is None:
+            if len(self._scopes) >= self._tidy_at:
+                now = _now()
+                self._scopes = {name: one for name, one in self._scopes.items() if not one.useless(now)}
+                self._tidy_at = max(_MANY_SCOPES, 2 * len(self._scopes))
+            scope = self._scopes[repository] = _Scope()
+        return scope
+
+    def _learn(self, challenges: tuple[Challenge, ...], repository: str | None) -> None:
         bearer = next(
             (one for one in challenges if one.scheme == "bearer" and "realm" in one.parameters), None
         )
         if bearer is None:
-            self._basic.pop(repository, None)
-            renewed = _as_header(await self._find(repository))  # a rotated password
-            self._basic[repository] = renewed
-            return renewed is not None and renewed != sent
-        more_actions = self._learn(bearer, repository)
-        token = self._tokens.get(repository)
-        if token is None or token.header != sent:
-            return True
-        if token.worked or more_actions:
-            del self._tokens[repository]
-            return True
-        return False
-
-    def _learn(self, bearer: Challenge, repository: str | None) -> bool:
+            if any(one.scheme == "basic" for one in challenges):
+                self._terms = _BASIC
+            return
         realm = self._trusted(bearer.parameters["realm"])
-        self._service = _TokenService(realm, bearer.parameters.get("service", ""))
-        wanted: set[str] = set()
-        for scope in bearer.parameters.get("scope", "").split():
-            kind, _, rest = scope.partition(":")
+        service = _TokenService(realm, bearer.parameters.get("service", ""))
+        prefix, wanted = self._terms.prefix, self._terms.actions
+        for demanded in bearer.parameters.get("scope", "").split():
+            kind, _, rest = demanded.partition(":")
             name, _, actions = rest.rpartition(":")
-            if kind == "repository" and name == repository:
+            # Below a path a registry's own names of its repositories may be longer.
+            if kind == "repository" and repository and f"/{name}".endswith(f"/{repository}"):
+                prefix = name.removesuffix(repository)
                 wanted |= _HARMLESS_ACTIONS.intersection(actions.split(","))
-        new = wanted - self._actions
-        self._actions |= new
-        return bool(new)
+        self._terms = _Terms(service, prefix, wanted)
 
     def _trusted(self, text: str) -> httpx.URL:
         """Check where a secret would go: to https, or to the same host when the registry itself is http."""
         try:
             realm = httpx.URL(text)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise AuthenticationError("GET", "", "names a token service that is no address") from error
+        except (httpx.InvalidURL, ValueError):  # no cause: it would repeat the text
+            raise DeniedError("the registry names a token service that is no address") from None
+        by_name = not self._token_hosts.isdisjoint({realm.host, realm.netloc.decode("ascii")})
         same_host = self._url.scheme == "http" and realm.host == self._url.host
-        by_name = realm.host in self._token_hosts and realm.scheme in {"http", "https"}
-        if realm.userinfo or not realm.host or not (realm.scheme == "https" or same_host or by_name):
-            raise AuthenticationError(
-                "GET", "", f"names a token service that is not trusted: {realm.scheme}://{realm.host}"
-            )
+        trusted = realm.scheme == "https" or same_host or by_name
+        if not trusted or not is_web_address(realm) or realm.userinfo:
+            where = quoted(f"{realm.scheme}://{realm.netloc.decode('ascii')}")
+            raise DeniedError(f"the registry names a token service that is not trusted: {where}")
         return realm
 
-    async def _find(self, repository: str | None) -> Secret | None:
+    async def _renew(self, repository: str | None, scope: _Scope, ask: AskTokenService) -> _Grant:
+        # One request for one scope, however many wait for it; and what failed is not tried for each of them.
+        async with scope.lock:
+            now = _now()
+            grant = scope.good_grant(now)
+            if grant is not None:
+                return grant
+            for denial in (self._outage if self._terms.service is not None else None, scope.denial):
+                if denial is not None and denial.until > now:
+                    raise DeniedError(denial.detail, denial.trouble)
+            try:
+                grant = await self._obtain(repository, ask)
+            except DeniedError as error:
+                grant = self._make_do(scope, error)
+            scope.grant = grant
+            return grant
+
+    def _make_do(self, scope: _Scope, error: DeniedError) -> _Grant:
+        """Go on with a secret that worked when its source fails; anything else is a denial for a while."""
+        soon, old = _now() + PATIENCE, scope.grant
+        if error.trouble is None and old is not None and old.worked and old.terms == self._terms == _BASIC:
+            return replace(old, expires_at=soon)
+        scope.grant, scope.denial = None, _Denial(error.detail, error.trouble, soon)
+        if isinstance(error.trouble, TimedOutError | ConnectionFailedError):
+            self._outage = scope.denial
+        raise error
+
+    async def _obtain(self, repository: str | None, ask: AskTokenService) -> _Grant:
         try:
-            return await self._source.find(repository or "")
+            secret = await self._source.find(repository or "")
         except CredentialsError as error:
-            raise AuthenticationError("GET", "", f"has no credentials: {error}") from error
+            raise DeniedError(f"there are no credentials: {error}") from error
+        terms = self._terms
+        if terms.service is None or isinstance(secret, RegistryToken):
+            return _Grant(_as_header(secret), _now() + _SECRET_LIFETIME, terms)
+        question = _question(secret, terms.service, terms.scope(repository))
+        try:
+            answer = await ask(question)
+            token, lifetime = _parse_token(answer, question)
+        except RegistryError as error:
+            raise DeniedError(f"token service: {error}", error) from error
+        return _Grant(f"Bearer {token}", _now() + max(lifetime - _SAFETY, lifetime / 2), terms)
 
-    async def _renew(self, repository: str | None, service: _TokenService, ask: AskTokenService) -> _Token:
-        # One request for one scope, however many wait for it.
-        async with self._locks.setdefault(repository, asyncio.Lock()):
-            now = asyncio.get_running_loop().time()
-            token = self._tokens.get(repository)
-            if token is None or token.expires_at <= now:
-                self._forget_expired(now)
-                token = await self._fetch(repository, service, ask)
-                self._tokens[repository] = token
-            return token
 
-    def _forget_expired(self, now: float) -> None:
-        if len(self._tokens) >= _MANY_TOKENS:
-            self._tokens = {name: token for name, token in self._tokens.items() if token.expires_at > now}
+def _question(secret: Secret | None, service: _TokenService, scope: str | None) -> TokenQuestion:
+    named = {"service": service.service, "scope": scope}
+    parameters = {name: value for name, value in named.items() if value}
+    if isinstance(secret, IdentityToken):
+        parameters |= {"grant_type": "refresh_token", "refresh_token": secret.token, "client_id": CLIENT_ID}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return TokenQuestion("POST", service.realm, headers, urlencode(parameters).encode())
+    headers = {}
+    if isinstance(secret, Credentials):
+        parameters["account"] = secret.username
+        headers["Authorization"] = secret.basic
+    return TokenQuestion("GET", service.realm.copy_merge_params(parameters), headers)
 
-    async def _fetch(self, repository: str | None, service: _TokenService, ask: AskTokenService) -> _Token:
-        secret = await self._find(repository)
-        if isinstance(secret, RegistryToken):
-            return _Token(f"Bearer {secret.token}", math.inf)
-        question = self._question(secret, repository, service)
-        answer = await ask(question)
-        if answer.status != _OK:
-            raise AuthenticationError(
-                question.method, path_of(question.url), f"answered {answer.status}", status=answer.status
-            )
-        text, lifetime = _parse_token(answer.body, question)
-        now = asyncio.get_running_loop().time()
-        return _Token(f"Bearer {text}", now + max(lifetime - _SAFETY, lifetime / 2))
 
-    def _question(
-        self, secret: Secret | None, repository: str | None, service: _TokenService
-    ) -> TokenQuestion:
-        parameters = {"service": service.service} if service.service else {}
-        scope = self._scope(repository)
-        if scope is not None:
-            parameters["scope"] = scope
-        if isinstance(secret, IdentityToken):
-            parameters |= {
-                "grant_type": "refresh_token",
-                "refresh_token": secret.token,
-                "client_id": CLIENT_ID,
-            }
-            headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            return TokenQuestion("POST", service.realm, headers, urlencode(parameters).encode())
-        headers = {}
-        if isinstance(secret, Credentials):
-            parameters["account"] = secret.username
-            headers["Authorization"] = secret.basic
-        return TokenQuestion("GET", service.realm.copy_merge_params(parameters), headers)
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
-    def _scope(self, repository: str | None) -> str | None:
-        if repository is None:
-            return None
-        if not repository:
-            return "registry:catalog:*"
-        return f"repository:{repository}:{','.join(sorted(self._actions))}"
+
+def _is_https(url: httpx.URL) -> bool:
+    return url.scheme == "https"
+
+
+def _is_http(url: httpx.URL) -> bool:
+    return url.scheme == "http"
 
 
 def _as_header(secret: Secret | None) -> str | None:
@@ -239,12 +341,13 @@ def _as_header(secret: Secret | None) -> str | None:
             return None
 
 
-def _parse_token(body: bytes, question: TokenQuestion) -> tuple[str, float]:
-    wrong = AuthenticationError(question.method, path_of(question.url), "answered with what is no token")
+def _parse_token(answer: TokenAnswer, question: TokenQuestion) -> tuple[str, float]:
+    """Read a token and for how many seconds it is good from now on."""
+    wrong = ProtocolError(question.method, question.place, "answered with what is no token")
     try:
-        document: Any = json.loads(body.decode())
-    except (ValueError, RecursionError) as error:
-        raise wrong from error
+        document: Any = json.loads(answer.body.decode())
+    except (ValueError, RecursionError):  # no cause: it holds the answer
+        raise wrong from None
     if not isinstance(document, dict):
         raise wrong
     token = document.get("token") or document.get("access_token")
@@ -253,4 +356,13 @@ def _parse_token(body: bytes, question: TokenQuestion) -> tuple[str, float]:
     lifetime = document.get("expires_in")
     if isinstance(lifetime, bool) or not isinstance(lifetime, int | float) or not 0 < lifetime < math.inf:
         lifetime = _DEFAULT_LIFETIME
-    return token, min(float(lifetime), _LONGEST_LIFETIME)
+    lifetime = min(float(lifetime), _LONGEST_LIFETIME)
+    return token, max(lifetime - _age(document.get("issued_at"), answer.date), 0.0)
+
+
+def _age(issued_at: object, date: str | None) -> float:
+    """Tell how old a token is that was issued before it was asked for, by the service's own clock alone."""
+    with suppress(ValueError, TypeError, OverflowError):
+        issued = datetime.fromisoformat(issued_at if isinstance(issued_at, str) else "")
+        return max((parsedate_to_datetime(date or "") - issued).total_seconds(), 0.0)
+    return 0.0

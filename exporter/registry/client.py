@@ -7,34 +7,51 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
+import structlog
 
 from exporter.oci import Digest, InvalidValueError
 from exporter.oci.media_types import ACCEPT, essence
 from exporter.registry.auth import Authentication
+from exporter.registry.caches import NoticeCache, sign_of_cache
+from exporter.registry.connections import TransportOptions, open_transport
 from exporter.registry.credentials import Credentials, CredentialSource, FixedCredentials, NoCredentials
-from exporter.registry.errors import AnswerError, LeftAloneError, ProtocolError, RegistryError, path_of
-from exporter.registry.pacing import Circuit, with_retries
+from exporter.registry.errors import (
+    AnswerError,
+    LeftAloneError,
+    ProtocolError,
+    RegistryError,
+    TruncatedBodyError,
+    path_of,
+)
+from exporter.registry.pace import Pace, retry_after_seconds
+from exporter.registry.pacing import Circuit, is_refusal, with_retries
 from exporter.registry.pages import LONGEST_PAGE, Listing
 from exporter.registry.requests import Purpose, RequestObserver, Tally
-from exporter.registry.transport import Answer, Question, Wire, open_transport
+from exporter.registry.transport import Answer, Question, Wire
 
 PAGE_SIZE: Final = 1000  # distribution 2.8 refuses 5000, ECR everything over 1000
 LONGEST_MANIFEST: Final = 4 * 1024 * 1024  # distribution accepts no longer one
 _PAGE_TOO_LARGE: Final = "PAGINATION_NUMBER_INVALID"
-_SLOWEST_CONNECT = 5.0
 _OK = 200
 _PARTIAL = 206
 _NOT_FOUND = 404
+_NO_SUCH_REPOSITORY = frozenset({"NAME_UNKNOWN", "NOT_FOUND"})  # the latter is Harbor's
+
+_log = structlog.get_logger()
 _CONTENT_RANGE = re.compile(r"bytes +(?P<first>\d{1,19})-(?P<last>\d{1,19})/(?P<total>\d{1,19}|\*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """On whose behalf a question is put: what it is for, where it is counted, whom it gives up on."""
+    """On whose behalf a question is put: what it is for, where it is counted, whom it gives up on.
+
+    `notice_cache` is told of answers that show a pull-through cache.
+    """
 
     purpose: Purpose = Purpose.WALK
     tally: Tally = field(default_factory=Tally)
     circuit: Circuit = field(default_factory=Circuit)
+    notice_cache: NoticeCache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +107,7 @@ class RegistryClient:
         catalog_timeout: float = 60.0,
         credentials: CredentialSource | Credentials | None = None,
         token_hosts: Iterable[str] = (),
+        requests_per_second: float | None = None,
         observer: RequestObserver | None = None,
     ) -> None:
         """Prepare to ask the registry at `url`; timeouts are in seconds, for one whole answer."""
@@ -97,11 +115,12 @@ class RegistryClient:
         self._timeout = timeout
         self._catalog_timeout = catalog_timeout
         self._observer = observer
+        self._pace = Pace(requests_per_second)
         self._wire = Wire(
             url,
             transport,
             Authentication(httpx.URL(url), _source_of(credentials), token_hosts),
-            connect_timeout=min(timeout, _SLOWEST_CONNECT),
+            timeout,
             observer=observer,
         )
 
@@ -118,7 +137,7 @@ class RegistryClient:
         try:
             return await self._list(f"{repository}/tags/list", "tags", errand, repository, self._timeout)
         except AnswerError as error:
-            if error.status == _NOT_FOUND and "NAME_UNKNOWN" in error.codes:
+            if error.status == _NOT_FOUND and not _NO_SUCH_REPOSITORY.isdisjoint(error.codes):
                 return ()
             raise
 
@@ -161,7 +180,14 @@ class RegistryClient:
             longest_body=1,
             cut=True,
         )
-        answer = await self._ask(question, errand)
+        try:
+            answer = await self._ask(question, errand)
+        except TruncatedBodyError as error:
+            # Headers count before the body.
+            found = _CONTENT_RANGE.fullmatch(error.content_range)
+            if found is None or found["total"] in {"*", str(size)}:
+                raise
+            return LastByte(ranged=True, total=int(found["total"]), received=0)
         if answer.status != _PARTIAL:
             return LastByte(ranged=False, total=answer.length(), received=0)
         return LastByte(ranged=True, total=_total_of(answer, size - 1), received=len(answer.body))
@@ -194,10 +220,13 @@ class RegistryClient:
         repository = question.repository or ""
         if errand.circuit.open_for(repository):
             path = path_of(httpx.URL(question.url))
+            if errand.circuit.exhausted:
+                detail = "was not asked: all before it were refused as too many"
+                raise LeftAloneError(question.method, path, detail, rate_limited=True)
             raise LeftAloneError(question.method, path, "was not asked: there were no answers before it")
         try:
             answer = await with_retries(
-                lambda purpose: self._wire.ask(question, seconds or self._timeout, purpose, errand.tally),
+                lambda purpose: self._ask_in_turn(question, seconds or self._timeout, purpose, errand.tally),
                 errand.purpose,
                 self._observer,
             )
@@ -205,6 +234,26 @@ class RegistryClient:
             errand.circuit.note(repository, error)
             raise
         errand.circuit.note(repository, None)
+        if errand.notice_cache is not None and repository and not answer.redirected:
+            sign = sign_of_cache(answer.headers)
+            if sign is not None:
+                errand.notice_cache(repository, sign)
+        return answer
+
+    async def _ask_in_turn(
+        self, question: Question, seconds: float, purpose: Purpose, tally: Tally
+    ) -> Answer:
+        if not self._pace.unlimited:
+            await self._pace.turn()
+        try:
+            answer = await self._wire.ask(question, seconds, purpose, tally)
+        except AnswerError as error:
+            if is_refusal(error):
+                self._pace.refused(retry_after_seconds(error.retry_after))
+            else:
+                self._pace.answered()
+            raise
+        self._pace.answered()
         return answer
 
 
@@ -217,10 +266,20 @@ async def open_client(
     concurrency: int = 16,
     credentials: CredentialSource | Credentials | None = None,
     token_hosts: Iterable[str] = (),
+    transport_options: TransportOptions | None = None,
+    requests_per_second: float | None = None,
     observer: RequestObserver | None = None,
 ) -> AsyncIterator[RegistryClient]:
-    """Open a client with a connection pool of its own, closed at the end."""
-    async with open_transport(concurrency) as transport:
+    """Open a client with a connection pool of its own, closed at the end.
+
+    Raises:
+        TransportOptionsError: a file of the options cannot be used.
+    """
+    token_hosts = tuple(token_hosts)
+    own_hosts = (httpx.URL(url).host, *token_hosts)
+    if transport_options is not None and transport_options.insecure_skip_verify:
+        _log.warning("whoever answers is trusted: insecure_skip_verify is set", url=url)
+    async with open_transport(concurrency, transport_options, own_hosts) as transport:
         yield RegistryClient(
             url,
             transport,
@@ -228,6 +287,7 @@ async def open_client(
             catalog_timeout=catalog_timeout,
             credentials=credentials,
             token_hosts=token_hosts,
+            requests_per_second=requests_per_second,
             observer=observer,
         )
 

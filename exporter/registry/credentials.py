@@ -5,11 +5,14 @@ import base64
 import json
 import os
 import re
+import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, Self, TypeAlias
+
+import httpx
 
 from exporter.oci import quoted
 from exporter.oci.names import DOCKER_HUB, DOCKER_HUB_HOSTS
@@ -17,7 +20,10 @@ from exporter.oci.names import DOCKER_HUB, DOCKER_HUB_HOSTS
 _LONGEST_FILE: Final = 4 * 1024 * 1024
 _LONGEST_SECRET: Final = 64 * 1024
 _HELPER_TIMEOUT: Final = 30.0
+_HELPER_STANDS: Final = 30.0  # seconds for which a helper's answer is good
 _HELPER_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HUB_SERVER: Final = "https://index.docker.io/v1/"
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # in no password of Basic (RFC 7617, 2)
 _IDENTITY_USER: Final = "<token>"  # how a credential helper marks an identity token
 
 
@@ -93,54 +99,79 @@ class PasswordFile:
     file: Path
 
     async def find(self, repository: str) -> Secret | None:  # noqa: ARG002 - the protocol's
-        """Read the password; one newline at its end is not part of it."""
+        """Read the password: the file's one line; the newline at its end is not part of it."""
         text = await asyncio.to_thread(_read, self.file)
-        return Credentials(self.username, text.removesuffix("\n").removesuffix("\r"))
+        password = text.removesuffix("\n").removesuffix("\r")
+        if not password or _CONTROL.search(password):
+            raise CredentialsError(f"{self.file} is not one line of text")
+        return Credentials(self.username, password)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a helper said, or how it failed; and until when it need not be asked again."""
+
+    secret: Secret | None
+    trouble: str | None
+    until: float
 
 
 class DockerConfig:
     """A Docker `config.json`, which Kubernetes calls `.dockerconfigjson`, read again each time.
 
     Of `auths` the entry wins whose path is the longest; a host's `credHelpers` come before, `credsStore`
-    after them, as with Docker.
+    after them, as with Docker. Of `credHelpers` the longest path wins, too.
     """
 
     def __init__(self, file: Path, host: str, path: str = "") -> None:
         """Look in `file` for the registry at `host` (with its port), whose API stands below `path`."""
         self._file = file
-        self._host = DOCKER_HUB if host in DOCKER_HUB_HOSTS else host
+        self._host = _canonical(host)
         self._path = path.strip("/")
+        self._lock = asyncio.Lock()
+        self._told: dict[tuple[str, str], _Told] = {}
+
+    @classmethod
+    def for_registry(cls, file: Path, url: str) -> Self:
+        """Look in `file` for the registry at `url`."""
+        address = httpx.URL(url)
+        return cls(file, address.netloc.decode("ascii"), address.path)
 
     async def find(self, repository: str) -> Secret | None:
         """Find the most specific entry for a repository."""
-        try:
-            document = json.loads(await asyncio.to_thread(_read, self._file))
-        except (ValueError, RecursionError) as error:
-            raise CredentialsError(f"{self._file} is not JSON") from error
-        if not isinstance(document, dict):
-            raise CredentialsError(f"{self._file} is not a JSON object")
-        helper = self._helper(document.get("credHelpers"))
-        if helper is not None:
-            return await run_helper(*helper)
-        place = "/".join(filter(None, (self._host, self._path, repository)))
-        entry = _most_specific(document.get("auths"), place)
-        secret = _secret_of(entry, self._file) if entry is not None else None
+        document = _parse_config(await asyncio.to_thread(_read, self._file), self._file)
+        path = "/".join(filter(None, (self._path, repository)))
+        helper = _most_specific(document.get("credHelpers"), self._host, path)
+        if helper is not None and isinstance(helper[1], str):
+            return await self._ask_helper(helper[1], helper[0])
+        entry = _most_specific(document.get("auths"), self._host, path)
+        secret = None
+        if entry is not None and isinstance(entry[1], dict):
+            secret = _secret_of(entry[1], self._file)
         store = document.get("credsStore")
         if secret is None and isinstance(store, str) and store:
-            server = "https://index.docker.io/v1/" if self._host == DOCKER_HUB else self._host
-            return await run_helper(store, server)
+            return await self._ask_helper(store, _HUB_SERVER if self._host == DOCKER_HUB else self._host)
         return secret
 
-    def _helper(self, helpers: object) -> tuple[str, str] | None:
-        if not isinstance(helpers, dict):
-            return None
-        for server, helper in helpers.items():
-            if _split(server)[0] == self._host and isinstance(helper, str):
-                return helper, server
-        return None
+    async def _ask_helper(self, name: str, server: str) -> Secret | None:
+        # A registry has thousands of repositories, and all of them may have the one helper.
+        async with self._lock:
+            now = asyncio.get_running_loop().time()
+            told = self._told.get((name, server))
+            if told is None or told.until <= now:
+                secret = trouble = None
+                try:
+                    secret = await run_helper(name, server)
+                except CredentialsError as error:
+                    trouble = str(error)
+                told = _Told(secret, trouble, asyncio.get_running_loop().time() + _HELPER_STANDS)
+                self._told[name, server] = told
+        if told.trouble is not None:
+            raise CredentialsError(told.trouble)
+        return told.secret
 
 
-async def run_helper(name: str, server: str, timeout_seconds: float = _HELPER_TIMEOUT) -> Secret | None:
+async def run_helper(name: str, server: str) -> Secret | None:
     """Ask `docker-credential-NAME` for a server's secret; None where it has none.
 
     Raises:
@@ -161,30 +192,50 @@ async def run_helper(name: str, server: str, timeout_seconds: float = _HELPER_TI
     except OSError as error:
         raise CredentialsError(f"{program} could not be run: {os.strerror(error.errno or 0)}") from error
     try:
-        async with asyncio.timeout(timeout_seconds):
-            output, _ = await process.communicate(server.encode())
-    except TimeoutError as error:
-        raise CredentialsError(f"{program} did not answer within {timeout_seconds:g} s") from error
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        if b"credentials not found" in output:
-            return None
-        raise CredentialsError(f"{program} ended with status {process.returncode}")
-    return _parse_helper(output[:_LONGEST_SECRET], program)
+        async with asyncio.timeout(_HELPER_TIMEOUT):
+            output = await _converse(process, server.encode(), program)
+            status = await process.wait()
+    except BaseException as error:
+        # With whatever it started: that would go on, and hold its output open.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            detail = f"{program} did not answer within {_HELPER_TIMEOUT:g} s"
+            raise CredentialsError(detail) from error
+        raise
+    if status == 0:
+        return _parse_helper(output, program)
+    if b"credentials not found" in output:
+        return None
+    raise CredentialsError(f"{program} ended with status {status}")
+
+
+async def _converse(process: asyncio.subprocess.Process, question: bytes, program: str) -> bytes:
+    """Tell a helper the server, and read what it says."""
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("both are pipes")
+    with suppress(BrokenPipeError, ConnectionResetError):  # it need not read to answer
+        process.stdin.write(question)
+        await process.stdin.drain()
+        process.stdin.close()
+    output = b""
+    while chunk := await process.stdout.read(_LONGEST_SECRET):
+        output += chunk
+        if len(output) > _LONGEST_SECRET:
+            raise CredentialsError(f"{program} answered with more than {_LONGEST_SECRET} bytes")
+    return output
 
 
 def _parse_helper(output: bytes, program: str) -> Secret | None:
+    wrong = CredentialsError(f"{program} answered with what is no secret")
     try:
         document = json.loads(output.decode())
         username, secret = document["Username"], document["Secret"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CredentialsError(f"{program} answered with what is no secret") from error
-    if not isinstance(username, str) or not isinstance(secret, str):
-        raise CredentialsError(f"{program} answered with what is no secret")
+    except (ValueError, KeyError, TypeError, RecursionError):  # no cause: it holds the answer
+        raise wrong from None
+    if not isinstance(username, str) or not isinstance(secret, str) or not secret:
+        raise wrong
     return IdentityToken(secret) if username == _IDENTITY_USER else Credentials(username, secret)
 
 
@@ -197,36 +248,59 @@ def _read(file: Path) -> str:
         return content.decode()
     except OSError as error:
         raise CredentialsError(f"{file} could not be read: {os.strerror(error.errno or 0)}") from error
-    except UnicodeDecodeError as error:
-        raise CredentialsError(f"{file} is not UTF-8") from error
+    except UnicodeDecodeError:  # no cause: it holds the content
+        raise CredentialsError(f"{file} is not UTF-8") from None
+
+
+def _parse_config(text: str, file: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):  # no cause: it holds the text
+        raise CredentialsError(f"{file} is not JSON") from None
+    if not isinstance(document, dict):
+        raise CredentialsError(f"{file} is not a JSON object")
+    return document
+
+
+def _canonical(host: str) -> str:
+    host = host.lower()
+    return DOCKER_HUB if host in DOCKER_HUB_HOSTS else host
 
 
 def _split(key: str) -> tuple[str, str]:
     """Split an entry's key, with or without scheme, into its host and its path."""
-    host, _, path = re.sub(r"^https?://", "", key).partition("/")
+    host, _, path = re.sub(r"^https?://", "", key, flags=re.IGNORECASE).partition("/")
     path = path.strip("/")
     # Old clients named the API's version, which is no path of repositories.
-    path = re.sub(r"^v[12](/|$)", "", path)
-    return (DOCKER_HUB if host in DOCKER_HUB_HOSTS else host, path)
+    return _canonical(host), re.sub(r"^v[12](/|$)", "", path)
 
 
-def _most_specific(entries: object, place: str) -> Mapping[str, Any] | None:
-    """Find the entry with the longest path that `place` is in; an exact host comes before a pattern."""
+def _most_specific(entries: object, host: str, path: str) -> tuple[str, Any] | None:
+    """Find the entry with the longest path that is `path` or above it, and its key.
+
+    Of two such the one of the very host comes first, then the one that spells out the default port, then a
+    pattern.
+    """
     if not isinstance(entries, dict):
         return None
-    best: tuple[int, bool] | None = None
-    found: Mapping[str, Any] | None = None
-    host, _, path = place.partition("/")
+    best: tuple[int, int] | None = None
+    found: tuple[str, Any] | None = None
     for key, entry in entries.items():
-        if not isinstance(entry, dict):
-            continue
         key_host, key_path = _split(key)
-        fits = key_host == host or _matches(key_host, host)
+        likeness = _likeness(key_host, host)
         below = not key_path or path == key_path or path.startswith(f"{key_path}/")
-        rank = (len(key_path), key_host == host)
-        if fits and below and (best is None or rank > best):
-            best, found = rank, entry
+        rank = (len(key_path), likeness)
+        if likeness and below and (best is None or rank > best):
+            best, found = rank, (key, entry)
     return found
+
+
+def _likeness(key: str, host: str) -> int:
+    if key == host:
+        return 3
+    if key in {f"{host}:443", f"{host}:80"}:
+        return 2
+    return 1 if _matches(key, host) else 0
 
 
 def _matches(pattern: str, host: str) -> bool:
@@ -255,8 +329,8 @@ def _secret_of(entry: Mapping[str, Any], file: Path) -> Secret | None:
         return None
     try:
         username, colon, password = base64.b64decode(auth, validate=True).decode().partition(":")
-    except ValueError as error:
-        raise CredentialsError(f"{file}: an auth entry is not base64 of user:password") from error
+    except ValueError:  # no cause: it holds the secret
+        raise CredentialsError(f"{file}: an auth entry is not base64 of user:password") from None
     if not colon:
         raise CredentialsError(f"{file}: an auth entry is not base64 of user:password")
     return Credentials(username, password.rstrip("\0"))

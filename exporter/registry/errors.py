@@ -54,14 +54,14 @@ class AnswerError(RegistryError):
 
 
 class AuthenticationError(RegistryError):
-    """There is no way in: no token, no credentials, or a token service that is not trusted.
+    """Not asked, since there is no way in: no token, no credentials, or a token service that is not trusted.
 
-    `status` is the token service's, None where it was not asked or answered with what is no token.
+    `trouble` is how the token service failed, None where it was not asked.
     """
 
-    def __init__(self, method: str, path: str, detail: str, status: int | None = None) -> None:
-        super().__init__(method, path, f"{detail}, which is the token service" if status else detail)
-        self.status = status
+    def __init__(self, method: str, path: str, detail: str, trouble: RegistryError | None = None) -> None:
+        super().__init__(method, path, f"was not asked: {detail}")
+        self.trouble = trouble
 
 
 class TimedOutError(RegistryError):
@@ -85,17 +85,28 @@ class NotConnectedError(ConnectionFailedError):
 
 
 class LeftAloneError(RegistryError):
-    """Not asked, because the registry or this repository has stopped answering in this cycle."""
+    """Not asked, because the registry or this repository has stopped answering in this cycle.
+
+    `rate_limited` says that it answers, but refuses every request for being one too many.
+    """
+
+    def __init__(self, method: str, path: str, detail: str, *, rate_limited: bool = False) -> None:
+        super().__init__(method, path, detail)
+        self.rate_limited = rate_limited
 
 
 class TruncatedBodyError(RegistryError):
-    """The body ended before its announced length; `status` is the answer's."""
+    """The body ended before its announced length.
+
+    `status` and `content_range`, the header's text, are the answer's.
+    """
 
     retry_reason = "truncated"
 
-    def __init__(self, method: str, path: str, status: int, detail: str) -> None:
+    def __init__(self, method: str, path: str, status: int, detail: str, content_range: str = "") -> None:
         super().__init__(method, path, detail)
         self.status = status
+        self.content_range = content_range
 
 
 class ProtocolError(RegistryError):

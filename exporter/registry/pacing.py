@@ -8,7 +8,6 @@ import stamina
 
 from exporter.registry.errors import (
     AnswerError,
-    AuthenticationError,
     ConnectTimedOutError,
     NotConnectedError,
     RegistryError,
@@ -20,9 +19,13 @@ from exporter.registry.requests import Purpose, RequestObserver
 T = TypeVar("T")
 
 ATTEMPTS: Final = 3
+_ATTEMPTS_WHEN_LIMITED = 10  # the pace sees to it that they are not in vain
 _ATTEMPTS_AT_A_BODY = 2  # a body that ends early twice is truncated
+_PATIENCE = 3  # refusals after which the pace alone does not do
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 2.0
+_TOO_MANY = 429
+_UNAVAILABLE = 503
 _TRANSIENT_STATUSES = {
     408: "timeout",
     429: "rate_limited",
@@ -38,21 +41,30 @@ _TRANSIENT_STATUSES = {
 _MOST_CONNECT_FAILURES = 5
 _MOST_TIMEOUTS = 32
 _MOST_TIMEOUTS_OF_A_REPOSITORY = 16
+_MOST_REFUSALS = 5  # of questions, each after all its retries
 
 
 def retry_reason(error: Exception) -> str | None:
     """Tell why asking again may help; None: it does not."""
-    if isinstance(error, AnswerError | AuthenticationError):
-        return _TRANSIENT_STATUSES.get(error.status or 0)
+    if isinstance(error, AnswerError):
+        return _TRANSIENT_STATUSES.get(error.status)
     return error.retry_reason if isinstance(error, RegistryError) else None
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the registry says that a request was one too many: 429, or 503 with a `Retry-After`."""
+    if not isinstance(error, AnswerError) or error.redirected:
+        return False
+    return error.status == _TOO_MANY or (error.status == _UNAVAILABLE and error.retry_after is not None)
 
 
 async def with_retries(
     ask: Callable[[Purpose], Awaitable[T]], purpose: Purpose, observer: RequestObserver | None
 ) -> T:
-    """Ask, and ask again after a transient error, at most `ATTEMPTS` times in all, with jitter between.
+    """Ask, and ask again after a transient error, with jitter between.
 
-    After a body that ended early once more at most.
+    At most `ATTEMPTS` times in all; twice where a body ended early; more often where the registry only wants
+    to be asked more slowly.
 
     Raises:
         RegistryError: the last error.
@@ -63,16 +75,10 @@ async def with_retries(
         if retry_reason(error) is None:
             raise
         first = error
-    failures: list[Exception] = []
-
-    def worth_asking_again(error: Exception) -> bool:
-        failures.append(error)
-        truncated = sum(isinstance(failure, TruncatedBodyError) for failure in failures)
-        return retry_reason(error) is not None and truncated < _ATTEMPTS_AT_A_BODY
-
+    failures = _Failures()
     async for attempt in stamina.retry_context(
-        on=worth_asking_again,
-        attempts=ATTEMPTS,
+        on=failures.worth_asking_again,
+        attempts=_ATTEMPTS_WHEN_LIMITED + ATTEMPTS,
         timeout=None,
         wait_initial=_FIRST_WAIT,
         wait_max=_LONGEST_WAIT,
@@ -81,9 +87,40 @@ async def with_retries(
             if attempt.num == 1:  # played back, so that only requests that fail pay for the retry machinery
                 raise first
             if observer is not None:
-                observer.retried(retry_reason(failures[-1]) or "")
+                observer.retried(failures.last_reason)
             return await ask(Purpose.RETRY)
     raise AssertionError("the last attempt either returns or raises")
+
+
+def wait_after_refusals(refusals: int) -> float:
+    """How many seconds a question that was refused so often waits, beside the pace of all."""
+    return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (refusals - _PATIENCE))
+
+
+class _Failures:
+    """What one question has run into so far."""
+
+    def __init__(self) -> None:
+        self.last_reason = ""
+        self._refusals = 0
+        self._truncated = 0
+        self._others = 0
+
+    def worth_asking_again(self, error: Exception) -> bool | float:
+        """Take in a failure; false, or how to wait: true as usual, else for so many seconds."""
+        reason = retry_reason(error)
+        if reason is None:
+            return False
+        self.last_reason = reason
+        if is_refusal(error):
+            self._refusals += 1
+            # Where we were told how long to wait, and did, a few more times will have to do.
+            told = getattr(error, "retry_after", None) is not None
+            again = self._refusals < (ATTEMPTS if told else _ATTEMPTS_WHEN_LIMITED)
+            return again and wait_after_refusals(self._refusals)
+        self._others += 1
+        self._truncated += isinstance(error, TruncatedBodyError)
+        return self._others < ATTEMPTS and self._truncated < _ATTEMPTS_AT_A_BODY
 
 
 class Circuit:
@@ -94,6 +131,7 @@ class Circuit:
 
     def __init__(self) -> None:
         self._connect_failures = 0
+        self._refusals = 0
         self._timeouts: Counter[str] = Counter()  # of each repository since it answered
         self._silence: Counter[str] = Counter()  # of each repository since any of them answered
 
@@ -101,9 +139,13 @@ class Circuit:
     def open(self) -> bool:
         """Whether the registry is left alone for the rest of the cycle."""
         several_hit = len(self._silence) > 1
-        return self._connect_failures >= _MOST_CONNECT_FAILURES or (
-            several_hit and self._silence.total() >= _MOST_TIMEOUTS
-        )
+        silent = several_hit and self._silence.total() >= _MOST_TIMEOUTS
+        return silent or self.exhausted or self._connect_failures >= _MOST_CONNECT_FAILURES
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it is left alone because it refuses every request for being one too many."""
+        return self._refusals >= _MOST_REFUSALS
 
     def open_for(self, repository: str) -> bool:
         """Whether this repository is left alone for the rest of the cycle."""
@@ -113,11 +155,13 @@ class Circuit:
         """Take note of how a question about a repository ended, after its retries; None: it was answered."""
         if isinstance(error, NotConnectedError | ConnectTimedOutError):
             self._connect_failures += 1
+        elif error is not None and is_refusal(error):
+            self._refusals += 1
         elif isinstance(error, TimedOutError):
             self._timeouts[repository] += 1
             self._silence[repository] += 1
         elif not self.open:  # an answer that was under way does not open again what was closed
-            self._connect_failures = 0
+            self._connect_failures = self._refusals = 0
             self._silence.clear()
             if not self.open_for(repository):
                 del self._timeouts[repository]

@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx
 
+from exporter.registry.addresses import origin
 from exporter.registry.errors import ProtocolError
-from exporter.registry.transport import Answer, origin
+from exporter.registry.transport import Answer
 
 LONGEST_PAGE = 8 * 1024 * 1024
 MOST_NAMES = 1_000_000

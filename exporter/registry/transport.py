@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from typing import Final
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
-from exporter.registry.auth import Authentication, TokenAnswer, TokenQuestion
+from exporter.registry.addresses import is_web_address, origin
+from exporter.registry.auth import Authentication, DeniedError, TokenAnswer, TokenQuestion
 from exporter.registry.errors import (
     AnswerError,
     AuthenticationError,
@@ -29,15 +28,20 @@ from exporter.registry.errors import (
     parse_error_codes,
     path_of,
 )
+from exporter.registry.pace import Pace, retry_after_seconds
+from exporter.registry.pacing import is_refusal, with_retries
 from exporter.registry.requests import Purpose, RequestObserver, Tally
 
 DISTRIBUTION: Final = "registry-integrity-exporter"
-USER_AGENT: Final = f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
+PROJECT_URL: Final = f"https://github.com/{DISTRIBUTION}/{DISTRIBUTION}"
+USER_AGENT: Final = f"{DISTRIBUTION}/{version(DISTRIBUTION)} (+{PROJECT_URL})"
 
 _ALWAYS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 _MOST_REDIRECTS = 5
+_SLOWEST_CONNECT = 5.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ERROR_BODY = 64 * 1024
+_ERROR_BODY_SECONDS = 2.0
 _TOKEN_BODY = 256 * 1024
 _OK = 200
 _PARTIAL = 206
@@ -89,24 +93,11 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class _Challenged:
-    """A 401 after which asking once more may help."""
+class _Unauthorized:
+    """A 401 of the registry's own, and what it demands."""
 
     error: AnswerError
-
-
-def open_transport(concurrency: int) -> httpx.AsyncBaseTransport:
-    """Make a transport of at most `concurrency` connections, without cookies and without decompression."""
-    context = ssl.create_default_context()
-
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=concurrency, ssl=context),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept",),
-        )
-
-    return AiohttpTransport(verify=context, client=session)
+    challenges: list[str]
 
 
 class Wire:
@@ -117,95 +108,134 @@ class Wire:
         url: str,
         transport: httpx.AsyncBaseTransport,
         authentication: Authentication,
-        connect_timeout: float,
+        timeout: float,
         observer: RequestObserver | None = None,
     ) -> None:
-        self._connect_timeout = connect_timeout
+        """Ask the registry at `url`; `timeout` is for a connection, and for a token service's answer."""
+        self._timeout = timeout
+        self._connect_timeout = min(timeout, _SLOWEST_CONNECT)
         self._origin = origin(httpx.URL(url))
         self._transport = transport
         self._authentication = authentication
         self._observer = observer
+        self._token_pace = Pace()
 
     async def ask(self, question: Question, seconds: float, purpose: Purpose, tally: Tally) -> Answer:
         """Ask once, within so many seconds altogether; follow redirects, meet a challenge.
 
+        Each of the two requests that a challenge makes of one has its own deadline, and so has what a token
+        service is asked.
+
         Raises:
             RegistryError: there is no successful answer.
         """
+        ask_token_service = partial(self._ask_token_service, tally=tally)
+        repository = question.repository
+        try:
+            authorization = await self._authentication.header(repository, ask_token_service)
+            answer = await self._ask_within(seconds, question, authorization, purpose, tally)
+            if isinstance(answer, _Unauthorized):
+                if not await self._authentication.challenged(
+                    answer.challenges, repository, authorization, ask_token_service
+                ):
+                    raise answer.error
+                authorization = await self._authentication.header(repository, ask_token_service)
+                if self._observer is not None:
+                    self._observer.retried("unauthorized")
+                answer = await self._ask_within(seconds, question, authorization, Purpose.RETRY, tally)
+        except DeniedError as error:
+            path = path_of(httpx.URL(question.url))
+            raise AuthenticationError(question.method, path, error.detail, error.trouble) from error
+        if isinstance(answer, _Unauthorized):
+            self._authentication.refused(repository, authorization)
+            raise answer.error
+        self._authentication.worked(repository, authorization)
+        return answer
+
+    async def _ask_within(
+        self, seconds: float, question: Question, authorization: str | None, purpose: Purpose, tally: Tally
+    ) -> Answer | _Unauthorized:
         url = httpx.URL(question.url)
         try:
             async with asyncio.timeout(seconds):
-                answer = await self._follow(question, url, purpose, tally)
-                if isinstance(answer, _Challenged):
-                    answer = await self._follow(question, url, Purpose.RETRY, tally, answer)
+                return await self._follow(question, url, authorization, purpose, tally)
         except TimeoutError as error:
             detail = f"was not answered within {seconds:g} s"
             raise TimedOutError(question.method, path_of(url), detail) from error
-        if isinstance(answer, _Challenged):
-            raise answer.error
-        return answer
 
     async def _follow(
-        self,
-        question: Question,
-        url: httpx.URL,
-        purpose: Purpose,
-        tally: Tally,
-        challenged: _Challenged | None = None,
-    ) -> Answer | _Challenged:
+        self, question: Question, url: httpx.URL, authorization: str | None, purpose: Purpose, tally: Tally
+    ) -> Answer | _Unauthorized:
         path = path_of(url)
         redirected = False
         for hop in range(_MOST_REDIRECTS + 1):
-            authorization = None
-            if origin(url) == self._origin:
-                authorization = await self._authentication.header(
-                    question.repository, partial(self._ask_token_service, tally=tally)
-                )
-            if hop == 0 and challenged is not None and self._observer is not None:
-                self._observer.retried("unauthorized")
+            at_home = origin(url) == self._origin
             tally.add(Purpose.REDIRECT if hop else purpose)
-            request = self._request(question, url, authorization)
+            request = self._request(question, url, authorization if at_home else None)
             response = await self._send(request, path)
             try:
                 if response.status_code in _REDIRECTS:
-                    url = self._target(response, question, path, url)
+                    url = _target(response, question, path, url)
                     redirected = redirected or origin(url) != self._origin
                     continue
-                answer = await self._read(response, question, path, redirected=redirected)
+                return await self._read(response, question, path, redirected=redirected)
             except AnswerError as error:
-                if error.status != _UNAUTHORIZED or origin(url) != self._origin or challenged is not None:
+                if error.status != _UNAUTHORIZED or not at_home:
                     raise
-                headers = response.headers.get_list("www-authenticate")
-                if not await self._authentication.challenged(headers, question.repository, authorization):
-                    raise
-                return _Challenged(error)
+                return _Unauthorized(error, response.headers.get_list("www-authenticate"))
             finally:
                 await _close(response)
-            if authorization is not None:
-                self._authentication.worked(question.repository, authorization)
-            return answer
         raise ProtocolError(question.method, path, f"was redirected more than {_MOST_REDIRECTS} times")
 
     async def _ask_token_service(self, question: TokenQuestion, tally: Tally) -> TokenAnswer:
+        """Ask for a token, and again after a transient error; no faster than the service lets us.
+
+        Its answer is for all who wait for the same token, so the deadline of none of them ends it.
+        """
+
+        async def ask(_purpose: Purpose) -> TokenAnswer:
+            if not self._token_pace.unlimited:
+                await self._token_pace.turn()
+            tally.add(Purpose.TOKEN)
+            try:
+                async with asyncio.timeout(self._timeout):
+                    answer = await self._ask_token_service_once(question)
+            except TimeoutError as error:
+                detail = f"was not answered within {self._timeout:g} s"
+                raise TimedOutError(question.method, question.place, detail) from error
+            except AnswerError as error:
+                if is_refusal(error):
+                    self._token_pace.refused(retry_after_seconds(error.retry_after))
+                raise
+            self._token_pace.answered()
+            return answer
+
+        return await with_retries(ask, Purpose.TOKEN, self._observer)
+
+    async def _ask_token_service_once(self, question: TokenQuestion) -> TokenAnswer:
         # Redirects are not followed: the secret is for this address.
-        tally.add(Purpose.TOKEN)
-        path = path_of(question.url)
-        headers = {**_ALWAYS, **question.headers}
         request = httpx.Request(
             question.method,
             question.url,
-            headers=headers,
+            headers={**_ALWAYS, **question.headers},
             content=question.body or None,
             extensions={"timeout": {"connect": self._connect_timeout}},
         )
-        response = await self._send(request, path)
+        response = await self._send(request, question.place)
+        status, headers = response.status_code, response.headers
         try:
-            body = await _body_of(response, _TOKEN_BODY, question.method, path)
-        except TruncatedBodyError as error:
-            raise AuthenticationError(question.method, path, error.detail) from error
+            body = await _body_of(response, _TOKEN_BODY, question.method, question.place)
         finally:
             await _close(response)
-        return TokenAnswer(response.status_code, body)
+        if status != _OK:
+            raise AnswerError(
+                question.method,
+                question.place,
+                status,
+                parse_error_codes(body),
+                retry_after=headers.get("retry-after"),
+            )
+        return TokenAnswer(body, headers.get("date"))
 
     def _request(self, question: Question, url: httpx.URL, authorization: str | None) -> httpx.Request:
         headers = dict(_ALWAYS)
@@ -215,6 +245,8 @@ class Wire:
             headers["Range"] = question.byte_range
         if authorization is not None:
             headers["Authorization"] = authorization
+        # A user in an address would become a header of its own.
+        url = url.copy_with(userinfo=b"")
         return httpx.Request(
             question.method, url, headers=headers, extensions={"timeout": {"connect": self._connect_timeout}}
         )
@@ -232,23 +264,12 @@ class Wire:
                 self._observer.requested(request.method, code, time.perf_counter() - started)
         return response
 
-    def _target(self, response: httpx.Response, question: Question, path: str, url: httpx.URL) -> httpx.URL:
-        try:
-            target = url.join(response.headers["location"])
-        except (KeyError, httpx.InvalidURL, ValueError) as error:
-            raise ProtocolError(question.method, path, "was redirected to nowhere") from error
-        if target.scheme not in {"http", "https"} or not target.host:
-            raise ProtocolError(question.method, path, "was redirected to what is no web address")
-        if url.scheme == "https" and target.scheme == "http":
-            raise ProtocolError(question.method, path, "was redirected from https to http")
-        return target
-
     async def _read(
         self, response: httpx.Response, question: Question, path: str, *, redirected: bool
     ) -> Answer:
         status = response.status_code
         if status >= _CLIENT_ERROR:
-            body = await _body_of(response, _ERROR_BODY, question.method, path, cut=True)
+            body = await _error_body_of(response)
             raise AnswerError(
                 question.method,
                 path,
@@ -268,6 +289,18 @@ class Wire:
         return Answer(question.method, path, status, response.headers, body, redirected)
 
 
+def _target(response: httpx.Response, question: Question, path: str, url: httpx.URL) -> httpx.URL:
+    try:
+        target = url.join(response.headers["location"])
+    except (KeyError, httpx.InvalidURL, ValueError):  # no cause: it would repeat what may be signed
+        raise ProtocolError(question.method, path, "was redirected to nowhere") from None
+    if not is_web_address(target):
+        raise ProtocolError(question.method, path, "was redirected to what is no web address")
+    if url.scheme == "https" and target.scheme == "http":
+        raise ProtocolError(question.method, path, "was redirected from https to http")
+    return target
+
+
 async def _body_of(
     response: httpx.Response, longest: int, method: str, path: str, *, cut: bool = False
 ) -> bytes:
@@ -282,11 +315,22 @@ async def _body_of(
     except (httpx.TransportError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
         if _timed_out(error):
             raise TimedOutError(method, path, "stopped in the middle of its body") from error
-        if response.status_code >= _CLIENT_ERROR:  # the status says it all
-            return bytes(body)
         detail = f"answered {response.status_code}, but the body ended after {len(body)} bytes"
-        raise TruncatedBodyError(method, path, response.status_code, detail) from error
+        content_range = response.headers.get("content-range", "")
+        raise TruncatedBodyError(method, path, response.status_code, detail, content_range) from error
     return bytes(body)
+
+
+async def _error_body_of(response: httpx.Response) -> bytes:
+    """Read what explains an error, as far as it comes: the status says enough without it."""
+    body = bytearray()
+    with suppress(TimeoutError, httpx.TransportError, httpx.StreamError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout(_ERROR_BODY_SECONDS):
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) >= _ERROR_BODY:
+                    break
+    return bytes(body[:_ERROR_BODY])
 
 
 async def _close(response: httpx.Response) -> None:
@@ -302,9 +346,12 @@ def _before_answer(error: Exception, method: str, path: str) -> RegistryError:
             return ConnectTimedOutError(method, path, "could not connect in time")
         case TimeoutError() | httpx.TimeoutException():
             return TimedOutError(method, path, "was not answered in time")
-        case aiohttp.ClientSSLError():
-            return NotConnectedError(method, path, "failed: TLS could not be agreed on")
-        case aiohttp.ClientConnectorError() | httpx.ConnectError() | httpx.ProxyError():
+        case (
+            aiohttp.ClientConnectorError()
+            | aiohttp.ClientHttpProxyError()
+            | httpx.ConnectError()
+            | httpx.ProxyError()
+        ):
             return NotConnectedError(method, path, f"failed: {_connection_trouble(cause)}")
         case aiohttp.ClientConnectionError() | httpx.NetworkError() | OSError():
             return ConnectionFailedError(method, path, f"failed: {_connection_trouble(cause)}")
@@ -318,6 +365,10 @@ def _timed_out(error: Exception) -> bool:
 
 
 def _connection_trouble(cause: BaseException) -> str:
+    if isinstance(cause, aiohttp.ClientSSLError):
+        return "TLS could not be agreed on"
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        return f"the proxy answered {cause.status}"
     if isinstance(cause, aiohttp.ClientConnectorDNSError):
         return "the host name could not be resolved"
     if isinstance(cause, aiohttp.ServerDisconnectedError):
@@ -327,9 +378,3 @@ def _connection_trouble(cause: BaseException) -> str:
         return "TLS broke off"
     number = getattr(system_error, "errno", None)
     return os.strerror(number).lower() if isinstance(number, int) and number > 0 else "no connection"
-
-
-def origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """The scheme, host and port that decide whether two URLs are of one origin (RFC 6454)."""
-    default = {"http": 80, "https": 443}.get(url.scheme)
-    return (url.scheme, url.host, url.port or default)

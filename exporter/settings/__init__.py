@@ -5,6 +5,7 @@ from exporter.settings.given import ConfigurationError
 from exporter.settings.loading import load_settings
 from exporter.settings.models import MetricsSettings, RegistryDefaults, RegistrySettings, Settings
 from exporter.settings.reference import default_of, description_of, variable_of
+from exporter.settings.selections import RepositoriesSettings, TagsSettings
 from exporter.settings.values import ListenAddress
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "MetricsSettings",
     "RegistryDefaults",
     "RegistrySettings",
+    "RepositoriesSettings",
     "Settings",
+    "TagsSettings",
     "default_of",
     "description_of",
     "format_duration",

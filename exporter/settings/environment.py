@@ -1,12 +1,10 @@
 """The environment: variables that begin with REGISTRY_INTEGRITY_."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from exporter.oci import quoted
 from exporter.settings.given import (
     REGISTRIES,
     REGISTRY_PATHS,
@@ -19,6 +17,7 @@ from exporter.settings.given import (
     read_addresses,
     read_registries,
 )
+from exporter.settings.lists import read_json
 from exporter.settings.models import Settings
 from exporter.settings.values import WrongValueError
 
@@ -89,20 +88,7 @@ def _read_list(given: Given) -> tuple[tuple[Entry, ...], list[str]]:
     if not text.startswith(("[", "{")):
         return read_addresses(text.replace(",", " ").split(), given.origin), []
     try:
-        document = json.loads(text, object_pairs_hook=_without_repetition)
-    except json.JSONDecodeError as error:
-        return (), [given.problem(f"expected JSON: {error.msg} at character {error.pos}", hidden=True)]
+        document = read_json(text)
     except WrongValueError as error:
         return (), [given.problem(str(error), hidden=True)]
-    except (ValueError, RecursionError):
-        # A number too long to convert, nesting too deep to follow.
-        return (), [given.problem("expected JSON that can be read", hidden=True)]
     return read_registries(replace(given, value=document), lambda _document, _key: given.origin)
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise WrongValueError(f"expected JSON with each key once, but {quoted(key)} stands twice")
-    return dict(pairs)

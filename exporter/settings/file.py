@@ -10,6 +10,7 @@ import yaml
 from yaml.composer import ComposerError
 
 from exporter.settings.given import (
+    FILE_PATHS,
     REGISTRIES,
     TOP_PATHS,
     ConfigurationError,
@@ -80,9 +81,10 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
 
 def _resolve_paths(values: Values, folder: Path) -> None:
     # As Prometheus does, so that a configuration and its secrets can be moved together.
-    given = values.get(("password_file",))
-    if given is not None and isinstance(given.value, str) and given.value:
-        values[("password_file",)] = replace(given, value=str(folder / given.value))
+    for path in FILE_PATHS & values.keys():
+        given = values[path]
+        if isinstance(given.value, str) and given.value:
+            values[path] = replace(given, value=str(folder / given.value))
 
 
 class _Table(dict[Any, Any]):

@@ -1,9 +1,12 @@
 """Values as they were given: under which key, where, and how an error shows them."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel, SecretStr
@@ -28,14 +31,19 @@ class ConfigurationError(Exception):
         super().__init__("\n".join(self.problems))
 
 
+# A section that may be a list as well, and the field in which the list then is.
+LIST_FORMS: Final[Mapping[KeyPath, KeyPath]] = {("repositories",): ("repositories", "names")}
+
+
 def _paths(model: type[BaseModel]) -> tuple[KeyPath, ...]:
     paths: list[KeyPath] = []
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            paths += [(name,)] if (name,) in LIST_FORMS else []
             paths += [(name, *rest) for rest in _paths(info.annotation)]
         else:
             paths.append((name,))
-    return tuple(paths)
+    return tuple(path for path in paths if path not in LIST_FORMS.values())
 
 
 DEFAULT_PATHS: Final = _paths(RegistryDefaults)
@@ -44,15 +52,35 @@ TOP_PATHS: Final = _paths(Settings)
 _SECRET_KEYS: Final = frozenset(
     name for name, info in Settings.model_fields.items() if SecretStr.__name__ in str(info.annotation)
 )
+# Those that name a file.
+FILE_PATHS: Final = frozenset(
+    (name,) for name, info in Settings.model_fields.items() if Path.__name__ in str(info.annotation)
+)
+
+OriginOf: TypeAlias = Callable[[Mapping[Any, Any], object], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One value: its key with dots, and its origin: a flag, a variable or a line of a file."""
+    """One value: its key with dots, and its origin: a flag, a variable or a line of a file.
+
+    `origin_of` tells the origin of what is within it, where that differs.
+    """
 
     key: str
     value: Any = field(repr=False)
     origin: str
+    origin_of: "OriginOf | None" = field(default=None, repr=False, compare=False)
+
+    def within(self, path: Iterable[str | int]) -> "Given":
+        """Give the value at a path within a list or a mapping; nothing, where there is none."""
+        given = self
+        if isinstance(self.value, str):  # what a variable has, in JSON
+            with suppress(ValueError):
+                given = replace(self, value=json.loads(self.value))
+        for step in path:
+            given = _inner(given, step)
+        return given
 
     def problem(self, text: str, part: str | None = None, *, hidden: bool = False) -> str:
         """Say in one line what is wrong with it; `part` is what of the value to show, where not all."""
@@ -72,6 +100,17 @@ class Given:
 
     def _shown(self, value: object) -> str:
         return _MASK if self.key.rpartition(".")[2] in _SECRET_KEYS else _written(value)
+
+
+def _inner(given: Given, step: str | int) -> Given:
+    outer, value, origin = given.value, None, given.origin
+    if isinstance(outer, Mapping) and step in outer:
+        value = outer[step]
+        origin = given.origin_of(outer, step) if given.origin_of is not None else origin
+    elif isinstance(outer, list) and isinstance(step, int):
+        value = outer[step]
+        origin = _origin_of_item(value, given, given.origin_of) if given.origin_of is not None else origin
+    return Given(f"{given.key}.{step}", value, origin, given.origin_of)
 
 
 def _written(value: object) -> str:
@@ -139,9 +178,6 @@ class Source:
     problems: list[str] = field(default_factory=list)
 
 
-OriginOf: TypeAlias = Callable[[Mapping[Any, Any], object], str]
-
-
 def read_keys(
     document: Mapping[Any, Any], paths: Sequence[KeyPath], prefix: str, origin_of: OriginOf
 ) -> tuple[Values, list[str]]:
@@ -150,11 +186,11 @@ def read_keys(
     problems: list[str] = []
     known = tuple(dict.fromkeys(path[0] for path in paths))
     for name, value in document.items():
-        given = Given(f"{prefix}{name}", value, origin_of(document, name))
+        given = Given(f"{prefix}{name}", value, origin_of(document, name), origin_of)
         deeper = tuple(path[1:] for path in paths if path[0] == name and len(path) > 1)
         if name not in known:
             problems.append(given.unknown(known))
-        elif not deeper:
+        elif not deeper or ((name,) in paths and not isinstance(value, Mapping)):
             values[(name,)] = given
         elif isinstance(value, Mapping):
             inner, more = read_keys(value, deeper, f"{given.key}.", origin_of)

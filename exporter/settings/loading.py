@@ -11,19 +11,36 @@ from exporter.settings.environment import read_environment
 from exporter.settings.file import read_file
 from exporter.settings.given import (
     DEFAULT_PATHS,
+    LIST_FORMS,
     REGISTRIES,
     Amendment,
     ConfigurationError,
     Entry,
     Given,
+    KeyPath,
     Source,
     Values,
     read_addresses,
 )
+from exporter.settings.lists import GLOB_EXPECTED
 from exporter.settings.models import Settings
+from exporter.settings.selections import IgnoreSettings, OverrideSettings
 from exporter.settings.values import URL_EXPECTED, WrongValueError, default_name
 
 _PASSWORD: Final = frozenset({("password",), ("password_file",)})
+# Ways of which the one that counts more displaces the others, unless it is nothing.
+_ALTERNATIVES: Final[tuple[tuple[frozenset[KeyPath], ...], ...]] = (
+    (frozenset({("username",), *_PASSWORD}), frozenset({("docker_config",)}), frozenset({("cloud",)})),
+    (
+        frozenset({("repositories",)}),
+        frozenset({("repositories", "include"), ("repositories", "exclude")}),
+    ),
+)
+_AS_GIVEN: Final[dict[tuple[str | int, ...], KeyPath]] = {field: path for path, field in LIST_FORMS.items()}
+_KEYS_OF_ENTRIES: Final = {
+    "overrides": tuple(OverrideSettings.model_fields),
+    "ignore": tuple(IgnoreSettings.model_fields),
+}
 _NO_REGISTRY: Final = (
     "registries: nothing: expected at least one registry,"
     " from --registry, REGISTRY_INTEGRITY_REGISTRIES or the file"
@@ -94,9 +111,12 @@ class _Merged:
                 layer.append(defaults)
                 if listings[0] is source:
                     layer.append(entry.values)
+            amended: list[Values] = [{} for _ in self._entries]
             for amendment in source.amendments:
                 for position in self._addressed(amendment):
-                    layers[position].append({amendment.path: amendment.given})
+                    amended[position][amendment.path] = amendment.given
+            for layer, values in zip(layers, amended, strict=True):
+                layer.append(values)
         self._registries = [_merge(layer) for layer in layers]
 
     def document(self) -> dict[str, Any]:
@@ -113,13 +133,13 @@ class _Merged:
                 values, path = self._registries[int(place[1])], place[2:]
                 prefix, origin = f"{entry.key}.", entry.origin
             wrong = details.get("ctx", {}).get("error")
-            if not isinstance(
-                wrong, WrongValueError
-            ):  # what has no value to be read: a URL that is not there
-                wrong = WrongValueError(URL_EXPECTED)
-            key = (wrong.key,) if wrong.key is not None else tuple(str(name) for name in path)
-            given = values.get(key, Given(f"{prefix}{'.'.join(key)}", None, origin))
-            yield given.problem(str(wrong), wrong.value)
+            path = _AS_GIVEN.get(path, path)
+            key = (wrong.key,) if isinstance(wrong, WrongValueError) and wrong.key is not None else path
+            given = _find(values, key) or Given(f"{prefix}{'.'.join(map(str, key))}", None, origin)
+            if isinstance(wrong, WrongValueError):
+                yield given.problem(str(wrong), wrong.value)
+            else:
+                yield _misshapen(given, details["type"], path)
 
     def _addressed(self, amendment: Amendment) -> Sequence[int]:
         positions = _positions(amendment.registry, self._entries)
@@ -135,6 +155,27 @@ class _Merged:
         return positions
 
 
+def _find(values: Values, path: Sequence[str | int]) -> Given | None:
+    """Find what was given at a path, or within what was given above it."""
+    for length in range(len(path), 0, -1):
+        above = tuple(map(str, path[:length]))
+        if above in values:
+            return values[above] if length == len(path) else values[above].within(path[length:])
+    return None
+
+
+def _misshapen(given: Given, kind: str, path: Sequence[str | int]) -> str:
+    """Tell what pydantic itself found wrong: a key that is missing or unknown, or what is no mapping."""
+    section = str(path[0])
+    match kind:
+        case "missing":
+            return given.problem(GLOB_EXPECTED if section in _KEYS_OF_ENTRIES else URL_EXPECTED)
+        case "extra_forbidden" | "invalid_key":
+            return given.unknown(_KEYS_OF_ENTRIES[section])
+        case _:
+            return given.problem("expected a mapping")
+
+
 def _merge(layers: Iterable[Values]) -> Values:
     """Merge layers, of which the last counts most."""
     merged: Values = {}
@@ -142,13 +183,22 @@ def _merge(layers: Iterable[Values]) -> Values:
         if not _PASSWORD.isdisjoint(layer):
             # Two ways to give one value: whichever counts more displaces the other.
             merged = {path: given for path, given in merged.items() if path not in _PASSWORD}
+        for ways in _ALTERNATIVES:
+            used = [way for way in ways if any(_displaces(path, layer) for path in way)]
+            displaced = {path for way in ways if used and way not in used for path in way}
+            merged = {path: given for path, given in merged.items() if path not in displaced}
         merged |= layer
     return merged
 
 
+def _displaces(path: KeyPath, layer: Values) -> bool:
+    return path in layer and (layer[path].value is not None or path in LIST_FORMS)
+
+
 def _nested(values: Values) -> dict[str, Any]:
     document: dict[str, Any] = {}
-    for (*outer, name), given in values.items():
+    for path, given in values.items():
+        *outer, name = LIST_FORMS.get(path, path)
         section = document
         for key in outer:
             section = section.setdefault(key, {})

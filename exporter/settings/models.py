@@ -1,15 +1,42 @@
 """The settings: one model for the file, the environment and the flags."""
 
 import base64
-from typing import Annotated, Self
+from contextlib import suppress
+from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from exporter.integrity.options import BlobCheck, CycleOptions
 from exporter.integrity.report import RegistryKind
 from exporter.logs import LogFormat, LogLevel
-from exporter.registry import Credentials
+from exporter.registry import (
+    CloudProvider,
+    Credentials,
+    CredentialSource,
+    DockerConfig,
+    FixedCredentials,
+    InvalidCloudError,
+    NoCredentials,
+    PasswordFile,
+    Proxies,
+    TransportOptions,
+    TransportOptionsError,
+    cloud_credentials,
+    is_loopback,
+)
+from exporter.settings.lists import Hosts
+from exporter.settings.secrets import read_secret, secrets_of_docker_config
+from exporter.settings.selections import (
+    SECTION,
+    IgnoreRules,
+    Images,
+    Overrides,
+    Platforms,
+    RepositoriesSettings,
+    TagsSettings,
+)
 from exporter.settings.values import (
     Address,
     Delay,
@@ -18,26 +45,26 @@ from exporter.settings.values import (
     ImageHost,
     ListenAddress,
     Name,
-    Repositories,
+    Rate,
     Secret,
+    Truth,
     Url,
     Username,
     WrongValueError,
     default_name,
     one_of,
-    read_secret,
     whole_number,
 )
 
 _CYCLE = CycleOptions()
-# An error shows its value only after `given` has masked it, so pydantic's own texts show none.
-_CONFIG = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+# The ways to credentials, of which a registry has one.
+_INSTEAD_OF: Final = {"docker_config": ("username",), "cloud": ("username", "docker_config")}
 
 
 class MetricsSettings(BaseModel):
     """How a registry shows in the metrics."""
 
-    model_config = _CONFIG
+    model_config = SECTION
 
     image_host: ImageHost | None = None
     """What stands before the repository in image names as workloads write them, where that is not the host,
@@ -50,17 +77,20 @@ class MetricsSettings(BaseModel):
 class RegistryDefaults(BaseModel):
     """What may stand in the settings of a registry, and at the top level as the default for all of them."""
 
-    model_config = _CONFIG
+    model_config = SECTION
 
     kind: Annotated[RegistryKind, one_of(RegistryKind)] = RegistryKind.PRIVATE
-    """`pull-through` for a cache, which downloads what it is asked for: walked only where `repositories` are
-    given."""
+    """`pull-through` for a cache, which downloads what it is asked for: of it only what `repositories` and
+    `images` name is walked."""
 
     interval: Duration = 900.0
     """How often a cycle begins."""
 
     concurrency: Annotated[int, whole_number(1, 1000)] = _CYCLE.concurrency
     """How many requests are under way at once."""
+
+    requests_per_second: Rate | None = None
+    """How many requests begin in a second at most; without it, as many as come."""
 
     timeout: Duration = 10.0
     """How long one request may take."""
@@ -82,18 +112,63 @@ class RegistryDefaults(BaseModel):
     """How blobs are asked for: `range` reads their last byte, `head` only their headers, `auto` tries `range`
     and falls back to `head`."""
 
-    repositories: Repositories | None = _CYCLE.repositories
-    """The repositories to check; where they are given, the catalog is not read."""
+    repositories: RepositoriesSettings = RepositoriesSettings()
+    """The repositories to walk, by name: the catalog is not read then. An empty list is for `images`
+    alone."""
+
+    tags: TagsSettings = TagsSettings()
+
+    images: Images = ()
+    """Images that are walked by digest, whether a tag leads to them or not: `repository@sha256:…`."""
+
+    overrides: Overrides = ()
+    """What is different about some repositories: mappings of a glob, `repository`, to a `kind`, a
+    `blob_check` or both. The first that matches counts."""
+
+    ignore: IgnoreRules = ()
+    """Known breakage, which is listed and counted but not told: mappings of `repository` and `tag` (globs),
+    `digest` and `reason`, at least one of them, and where wanted `until` (the last day, in UTC) and a
+    `comment`."""
+
+    platforms: Platforms = ()
+    """The platforms that a sparse mirror means to have: a mapping of globs of repositories to lists of
+    `os/architecture` or `os/architecture/variant`. The first glob that matches counts."""
 
     username: Username | None = None
-    """The user for Basic authentication."""
+    """The user, for the registry itself or for its token service."""
 
     password_file: FilePath | None = None
-    """The file that holds the password, read at the start; one newline at its end is cut off. A relative path
-    starts from the folder of the configuration file that it stands in, else from the working directory."""
+    """The file that holds the password, read again whenever it is needed; one newline at its end is cut off.
+    A relative path starts from the folder of the configuration file that it stands in, else from the working
+    directory."""
 
     password: Secret | None = Field(default=None, validate_default=True)
     """The password itself, for the environment; a file is better."""
+
+    docker_config: FilePath | None = None
+    """A Docker `config.json`, or a `.dockerconfigjson` of Kubernetes, that has the credentials, read again
+    whenever they are needed; credential helpers that it names are run. A relative path starts as that of
+    `password_file` does."""
+
+    cloud: Annotated[CloudProvider, one_of(CloudProvider)] | None = None
+    """`ecr`, `gcp` or `azure`: that cloud's own SDK gets the credentials, from where its tools have them. It
+    is installed with the extra of the same name."""
+
+    token_hosts: Hosts = ()
+    """Hosts, with or without port, where a token service is trusted with the credentials even where it is
+    not spoken to over https. Without port, they are shown the client certificate too."""
+
+    ca_file: FilePath | None = None
+    """Certificates of authorities, as PEM, that are trusted beside the system's."""
+
+    client_certificate_file: FilePath | None = None
+    """The certificate to show to the registry, as PEM, which may have its key beside it."""
+
+    client_key_file: FilePath | None = None
+    """The key of that certificate, as PEM and without a passphrase, where it is a file of its own."""
+
+    insecure_skip_verify: Truth = False
+    """Whether whoever answers in the registry's place is trusted: only for trying out."""
 
     metrics: MetricsSettings = MetricsSettings()
 
@@ -130,14 +205,70 @@ class RegistrySettings(RegistryDefaults):
             raise WrongValueError("expected a username beside it", key)
         if self.username is not None and self.password is None:
             raise WrongValueError("expected a password_file or a password beside it", "username")
+        for key, others in _INSTEAD_OF.items():
+            for other in others:
+                if getattr(self, key) is not None and getattr(self, other) is not None:
+                    raise WrongValueError(f"expected no {other} beside it", key)
+        if self.docker_config is not None:
+            secrets_of_docker_config(self.docker_config, "docker_config")
+        if self.cloud is not None:
+            try:
+                cloud_credentials(self.cloud, self.url)
+            except InvalidCloudError as error:
+                raise WrongValueError(str(error), "cloud") from error
+        return self
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        if self.ca_file or self.client_certificate_file or self.client_key_file:
+            try:
+                self.transport_options().check()
+            except TransportOptionsError as error:
+                raise WrongValueError(str(error), error.option) from error
+        return self
+
+    @model_validator(mode="after")
+    def _check_repositories(self) -> Self:
+        if self.repositories.names == () and not self.images:
+            raise WrongValueError("expected a list of at least one repository", "repositories")
         return self
 
     @property
     def credentials(self) -> Credentials | None:
-        """Who asks; None: nobody in particular."""
+        """The user and the password that were given at the start; None: there were none."""
         if self.username is None or self.password is None:
             return None
         return Credentials(self.username, self.password.get_secret_value())
+
+    @property
+    def credential_source(self) -> CredentialSource:
+        """Where the credentials come from whenever they are needed."""
+        if self.username is not None and self.password_file is not None:
+            return PasswordFile(self.username, self.password_file)
+        if self.credentials is not None:
+            return FixedCredentials(self.credentials)
+        if self.docker_config is not None:
+            return DockerConfig.for_registry(self.docker_config, self.url)
+        if self.cloud is not None:
+            return cloud_credentials(self.cloud, self.url)
+        return NoCredentials()
+
+    @property
+    def shows_credentials_to_anyone(self) -> bool:
+        """Whether credentials go over the network as they are."""
+        address = urlsplit(self.url)
+        anonymous = isinstance(self.credential_source, NoCredentials)
+        return not anonymous and address.scheme == "http" and not is_loopback(address.hostname or "")
+
+    def transport_options(self, proxies: Proxies | None = None) -> TransportOptions:
+        """How the registry is connected to."""
+        return TransportOptions(
+            self.ca_file,
+            self.client_certificate_file,
+            self.client_key_file,
+            self.insecure_skip_verify,
+            proxies or Proxies(),
+        )
 
 
 class Settings(RegistryDefaults, BaseSettings):
@@ -189,10 +320,13 @@ class Settings(RegistryDefaults, BaseSettings):
 
     @property
     def secrets(self) -> frozenset[str]:
-        """What must never be logged: the passwords, and what Basic authentication makes of them."""
+        """What must never be logged: passwords, what Basic authentication makes of them, and tokens."""
         secrets = {self.password.get_secret_value()} if self.password is not None else set()
         for registry in self.registries:
             if registry.credentials is not None:
                 user, password = registry.credentials.username, registry.credentials.password
                 secrets |= {password, base64.b64encode(f"{user}:{password}".encode()).decode("ascii")}
+            if registry.docker_config is not None:
+                with suppress(WrongValueError):  # it was read a moment ago
+                    secrets |= secrets_of_docker_config(registry.docker_config, "docker_config")
         return frozenset(secrets)

@@ -27,8 +27,10 @@ def default_of(path: KeyPath) -> str:
             return format_duration(seconds)
         case Enum() as choice:
             return str(choice.value)
-        case None | () | "":
+        case None | () | "" | BaseModel():
             return ""
+        case bool() as truth:
+            return str(truth).lower()
         case default:
             return str(default)
 

@@ -3,19 +3,19 @@
 Every function raises `WrongValueError`, whose text says what was expected.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import BeforeValidator, InstanceOf, SecretStr
 
-from exporter.oci import InvalidValueError, check_host, check_repository
+from exporter.oci import Digest, InvalidValueError, check_host, check_repository
 from exporter.settings.durations import parse_duration
 
 URL_EXPECTED: Final = "expected an http or https address such as https://registry.example.com"
@@ -24,7 +24,10 @@ _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,100}")
 _URL_TEXT = re.compile(r"[!-~]{1,2000}")
 _URL_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:-]+)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_LONGEST_SECRET: Final = 64 * 1024
+_LONGEST_COMMENT: Final = 1000
+_HIGHEST_RATE: Final = 100_000
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WORDS_FOR_TRUTH: Final = {"true": True, "false": False}
 
 E = TypeVar("E", bound=Enum)
 
@@ -59,7 +62,7 @@ class ListenAddress:
             )
         if not host:
             return cls("", int(port))
-        if not _is_host(host) or ":" in host.rpartition("]")[2]:
+        if not is_host(host) or ":" in host.rpartition("]")[2]:
             raise WrongValueError("expected :PORT, HOST:PORT or [IPV6]:PORT")
         return cls(host.strip("[]"), int(port))
 
@@ -92,14 +95,15 @@ def _url(value: object) -> str:
         )
     host, slash, path = rest.partition("/")
     path = f"{slash}{path}".rstrip("/")
-    if not _is_host(host) or re.search(":0+$", host):
+    if not is_host(host) or re.search(":0+$", host):
         raise WrongValueError(URL_EXPECTED)
     if not _URL_PATH.fullmatch(path):
         raise WrongValueError("expected an address with a plain path, or with none")
     return f"{scheme.lower()}://{host.lower()}{path}"
 
 
-def _is_host(text: str) -> bool:
+def is_host(text: str) -> bool:
+    """Whether a text is a host, with or without a port."""
     try:
         check_host(text)
         if text.startswith("["):
@@ -109,7 +113,8 @@ def _is_host(text: str) -> bool:
     return True
 
 
-def _is_repository(value: object) -> bool:
+def is_repository(value: object) -> bool:
+    """Whether a value is the name of a repository."""
     try:
         check_repository(value if isinstance(value, str) else "")
     except InvalidValueError:
@@ -119,27 +124,50 @@ def _is_repository(value: object) -> bool:
 
 def _image_host(value: object) -> str:
     host, slash, path = value.partition("/") if isinstance(value, str) else ("", "", "")
-    if not _is_host(host) or (slash and not _is_repository(path)):
+    if not is_host(host) or (slash and not is_repository(path)):
         raise WrongValueError("expected what stands before the repository in image names, without https://")
     return f"{host}{slash}{path}"
 
 
-def _repositories(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = _json_list(value) if value.lstrip().startswith("[") else value.replace(",", " ").split()
-    if not isinstance(value, list | tuple) or not value:
-        raise WrongValueError("expected a list of at least one repository")
-    for item in value:
-        if not _is_repository(item):
-            raise WrongValueError("expected names of repositories, such as team/app", value=str(item))
-    return tuple(dict.fromkeys(value))
-
-
-def _json_list(text: str) -> object:
+def _digest(value: object) -> Digest:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+        return Digest(value if isinstance(value, str) else "")
+    except InvalidValueError as error:
+        raise WrongValueError("expected a digest such as sha256:...") from error
+
+
+def _day(value: object) -> date:
+    if isinstance(value, date):
+        return value
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise WrongValueError("expected a day such as 2026-12-31")
+
+
+def _comment(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_COMMENT or _CONTROL.search(value):
+        raise WrongValueError(f"expected one line of text, of at most {_LONGEST_COMMENT} characters")
+    return value
+
+
+def _truth(value: object) -> bool:
+    if isinstance(value, str):
+        value = _WORDS_FOR_TRUTH.get(value)
+    if not isinstance(value, bool):
+        raise WrongValueError("expected true or false")
+    return value
+
+
+def _rate(value: object) -> float:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", value):
+        value = float(value)
+    wrong = isinstance(value, bool) or not isinstance(value, int | float)
+    if wrong or not 0 < float(str(value)) <= _HIGHEST_RATE:
+        raise WrongValueError(f"expected a number greater than 0, of at most {_HIGHEST_RATE}")
+    return float(str(value))
 
 
 def _secret(value: object) -> object:
@@ -162,23 +190,6 @@ def _path(value: object) -> Path:
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise WrongValueError("expected the path of a file")
     return Path(value)
-
-
-def read_secret(path: Path, key: str) -> str:
-    """Read a secret from a file, less one trailing newline; `key` is the setting that names the file."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LONGEST_SECRET + 1)
-        text = content.decode()
-    except OSError as error:
-        raise WrongValueError(f"expected a file that can be read: {error.strerror}", key) from error
-    except UnicodeDecodeError:
-        # No cause: it would hold the secret.
-        raise WrongValueError("expected a file of UTF-8 text", key) from None
-    text = text.removesuffix("\n").removesuffix("\r")
-    if not text or len(content) > _LONGEST_SECRET or _CONTROL.search(text):
-        raise WrongValueError("expected a file with one line of text", key)
-    return text
 
 
 def _duration(value: object) -> float:
@@ -237,7 +248,11 @@ def _listen_address(value: object) -> ListenAddress:
 Name = Annotated[str, BeforeValidator(_name)]
 Url = Annotated[str, BeforeValidator(_url)]
 ImageHost = Annotated[str, BeforeValidator(_image_host)]
-Repositories = Annotated[tuple[str, ...], BeforeValidator(_repositories)]
+DigestText = Annotated[InstanceOf[Digest], BeforeValidator(_digest)]
+Day = Annotated[date, BeforeValidator(_day)]
+Comment = Annotated[str, BeforeValidator(_comment)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
+Rate = Annotated[float, BeforeValidator(_rate)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Username = Annotated[str, BeforeValidator(_username)]
 FilePath = Annotated[Path, BeforeValidator(_path)]

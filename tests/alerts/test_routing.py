@@ -46,14 +46,31 @@ def test_critical_alerts_page(example: Path, alert: str, severity: str):
 
 
 def test_inaccessible_catalog_holds_back_what_it_explains(example: Path):
-    """The inhibition spares its own source, and the alert that matters right after an outage."""
-    (rule,) = yaml.safe_load(example.read_text("utf-8"))["inhibit_rules"]
-    held_back = {alert for alert in ALERTS if _matches(rule["target_matchers"], alert)}
-    assert {alert for alert in ALERTS if _matches(rule["source_matchers"], alert)} == {
-        "RegistryCatalogInaccessible"
+    """It spares its own source, what it does not explain, and what matters right after an outage."""
+    rule = _inhibition(example, "RegistryCatalogInaccessible")
+    assert _matched(rule["target_matchers"]) == set(ALERTS) - {
+        "RegistryCatalogInaccessible",
+        "RegistryRepositoriesVanished",
+        "RegistryIgnoreRuleExpired",
     }
-    assert held_back == set(ALERTS) - {"RegistryCatalogInaccessible", "RegistryRepositoriesVanished"}
     assert rule["equal"] == ["registry"]
+
+
+def test_stuck_references_hold_back_the_warning_about_their_repository(example: Path):
+    """Both are true, and one is enough; another repository's warning is not held back."""
+    rule = _inhibition(example, "RegistryReferenceStuck")
+    assert _matched(rule["target_matchers"]) == {"RegistryIntegrityUnverified"}
+    assert rule["equal"] == ["registry", "repository"]
+
+
+def _inhibition(example: Path, source: str) -> dict[str, Any]:
+    rules = yaml.safe_load(example.read_text("utf-8"))["inhibit_rules"]
+    (rule,) = [rule for rule in rules if _matched(rule["source_matchers"]) == {source}]
+    return rule
+
+
+def _matched(matchers: list[Any]) -> set[str]:
+    return {alert for alert in ALERTS if _matches(matchers, alert)}
 
 
 def _matches(matchers: list[Any], alert: str) -> bool:

@@ -24,7 +24,9 @@ SEVERITIES = {
     "RegistryReferenceStuck": "critical",
     "RegistryCatalogInaccessible": "critical",
     "RegistryRepositoriesVanished": "critical",
+    "RegistryIntegrityUnverified": "warning",
     "RegistryIntegrityProbeStale": "warning",
+    "RegistryIgnoreRuleExpired": "warning",
 }
 METRICS = {
     f"registry_integrity_{name}"
@@ -41,6 +43,7 @@ METRICS = {
         "broken_reference_info",
         "broken_references_not_listed",
         "ignored_references",
+        "ignore_rules_expired",
         "repository_last_verified_timestamp_seconds",
         "last_run_timestamp_seconds",
         "last_success_timestamp_seconds",
@@ -105,6 +108,9 @@ def test_alert_says_what_to_do(alert: str):
     assert set(annotations) == {"summary", "description", "runbook_url"}
     assert "{{ $labels.registry }}" in annotations["summary"]
     assert "{{ $labels.registry }}" in annotations["description"]
+    repository = "{{ $labels.repository }}"
+    assert (repository in annotations["summary"]) == (repository in annotations["description"])
+    assert (repository in annotations["summary"]) == ("by (registry, repository)" in ALERTS[alert]["expr"])
     assert annotations["runbook_url"] == f"{RUNBOOK_URL}/{alert}.md"
     assert (RUNBOOKS / f"{alert}.md").is_file()
 

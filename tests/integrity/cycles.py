@@ -13,7 +13,7 @@ from tests.integrity.scripted import URL, ScriptedRegistry
 
 def cycle_over(url: str, transport: httpx.AsyncBaseTransport, **options: Any) -> Cycle:
     """Make the cycle of a registry; `kind` is the registry's, the other options are those of a cycle."""
-    kind = options.pop("kind", RegistryKind.PRIVATE)
+    kind = RegistryKind(options.pop("kind", "private"))
     return Cycle("registry", url, kind, RegistryClient(url, transport), CycleOptions(**options))
 
 
@@ -51,7 +51,6 @@ def seen_of(repository: RepositoryReport) -> ExpectedRepository:
     return ExpectedRepository(
         repository.tags,
         checked,
-        repository.ignored,
         tuple(sorted((finding_seen(one) for one in repository.findings), key=repr)),
     )
 

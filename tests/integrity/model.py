@@ -33,6 +33,9 @@ VERDICTS: Final = {
 }
 Verdict = tuple[str, str] | None
 
+# What is there, in whatever state, is not sent again by the client or not written again by the registry.
+PUSHING_AGAIN_LEAVES: Final = {"empty_data", "truncate_data", "flip_data", "break_data"}
+
 
 @dataclass(frozen=True)
 class ExpectedFinding:
@@ -69,7 +72,10 @@ class Model:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._done: dict[File, Deed] = {deed.file: deed for deed in (*_collected(world), *world.deeds)}
+        done = (*_collected(world), *world.deeds)
+        if world.pushed_again:
+            done = tuple(deed for deed in done if deed.damage in PUSHING_AGAIN_LEAVES)
+        self._done: dict[File, Deed] = {deed.file: deed for deed in done}
         self._manifests = {
             manifest.digest: manifest for content in world.contents for manifest in content.manifests
         }

@@ -62,6 +62,7 @@ def worlds(draw: st.DrawFn) -> World:
         warm=cache and draw(st.booleans()),
         remembered=draw(st.booleans()),
         heads_only=draw(st.integers(0, 3)) == 3,
+        pushed_again=not cache and draw(st.integers(0, 3)) == 3,
     )
     possible = sorted(set(possible_deeds(world)), key=repr)
     kinds = sorted({deed.damage for deed in possible})

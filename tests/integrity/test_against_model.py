@@ -1,12 +1,15 @@
 """The report of a cycle equals what the damage model says, for random registries and random damage.
 
-`INTEGRITY_EXAMPLES=300` draws as many, and others in each run; otherwise the same ones are drawn every time.
+The same ones are drawn every time, others in each run of the proofs or with `INTEGRITY_EXAMPLES=300`, which
+draws so many; pytest's `--hypothesis-seed` repeats them.
 """
 
 import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -15,7 +18,7 @@ import stamina
 from hypothesis import HealthCheck, Phase, given, settings
 
 from exporter.integrity import BlobCheck, Report
-from exporter.registry.transport import open_transport
+from exporter.registry.connections import open_transport
 from sample.registry import DockerRegistry, RegistryOptions
 from sample.registry_program import InstalledRegistry
 from tests.integrity.cycles import cycle_over, seen
@@ -29,10 +32,10 @@ from tests.parts.registry_in_process import InProcessRegistry
 ASKED_FOR = os.environ.get("INTEGRITY_EXAMPLES")
 
 
-def examples(number: int) -> settings:
+def examples(number: int, *, fresh: bool = False) -> settings:
     return settings(
         max_examples=int(ASKED_FOR or number),
-        derandomize=ASKED_FOR is None,
+        derandomize=not (fresh or ASKED_FOR),
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -41,9 +44,7 @@ def examples(number: int) -> settings:
 
 async def report_of(world: World, registry: InProcessRegistry | DockerRegistry) -> Report:
     """Push, damage and walk; the registry runs and is empty."""
-    for name, tags in world.repositories.items():
-        for tag, content in tags.items():
-            await registry.push(name, content, tag)
+    await _push_all(world, registry)
     if isinstance(registry, InProcessRegistry):
         return await _cycles(world, registry, registry.transport)
     async with open_transport(8) as transport:
@@ -68,16 +69,59 @@ async def _cycles(
         registry.garbage_collect(delete_untagged=True)
     for deed in world.deeds:
         deed.do(registry.damage)
+    if world.pushed_again:
+        await _push_all(world, registry)
     return await cycle.run(previous)
+
+
+async def _push_all(world: World, registry: InProcessRegistry | DockerRegistry) -> None:
+    for name, tags in world.repositories.items():
+        for tag, content in tags.items():
+            await registry.push(name, content, tag)
+
+
+def check_in_process(world: World) -> None:
+    with InProcessRegistry(RegistryOptions(cache=world.cache)) as registry:
+        report = run(report_of(world, registry))
+    assert seen(report) == Model(world).report
 
 
 @given(worlds())
 @examples(60)
 def test_the_in_process_registry(world: World):
     """On a model of docker-registry, with the delays of the program's defaults in virtual time."""
+    check_in_process(world)
+
+
+@pytest.mark.proof
+@given(worlds())
+@examples(600, fresh=True)
+def test_the_in_process_registry_at_length(world: World):
+    """On a model of docker-registry, more examples."""
+    check_in_process(world)
+
+
+@given(worlds())
+@examples(40)
+def test_what_is_restored_is_intact_again(world: World):
+    """After any damage and the cycle that found it: no finding is left, and everything is counted again."""
+    whole = replace(world, deeds=(), collected=False)
     with InProcessRegistry(RegistryOptions(cache=world.cache)) as registry:
-        report = run(report_of(world, registry))
-    assert seen(report) == Model(world).report
+        report = run(_restored(world, registry))
+    assert seen(report) == Model(whole).report
+    assert {repository.stale for repository in report.repositories.values()} == {0}
+
+
+async def _restored(world: World, registry: InProcessRegistry) -> Report:
+    await _push_all(world, registry)
+    whole = deepcopy(registry.storage._root)
+    cycle = cycle_over(registry.url, registry.transport)
+    first = await cycle.run(None)
+    for deed in world.deeds:
+        deed.do(registry.damage)
+    damaged = await cycle.run(first)
+    registry.storage._root = whole
+    return await cycle.run(damaged)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +156,7 @@ def test_the_real_registry(real_registries: dict[bool, DockerRegistry], world: W
 
 @pytest.mark.proof
 @given(worlds())
-@settings(examples(40), phases=[Phase.generate])
+@settings(examples(40, fresh=True), phases=[Phase.generate])
 def test_the_real_registry_at_length(real_registries: dict[bool, DockerRegistry], world: World):
     """On docker-registry itself, more examples."""
     check_on(real_registries[world.cache], world)

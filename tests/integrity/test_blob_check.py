@@ -6,6 +6,8 @@ from structlog.testing import capture_logs
 
 from exporter.integrity import BlobCheck
 from sample import content as make
+from sample import media_types
+from sample.content import Blob
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken, unverified
 from tests.integrity.scripted import ScriptedRegistry, blob, change, status
@@ -92,6 +94,17 @@ async def test_the_whole_blob_of_another_length_is_a_size_mismatch(registry: Scr
         broken("app", "layer", digest, "latest", reason="size_mismatch")
         for digest in sorted([SMALL.digest, LARGE.digest])
     ]
+
+
+async def test_a_blob_of_one_byte_teaches_nothing_of_ranges(registry: ScriptedRegistry):
+    """Its range is its whole, which a server that knows ranges may send as such."""
+    tiny = Blob(b"\n", media_types.OCI_LAYER)
+    registry.store("app", make.image("tiny", layers=1, shared=[tiny, LARGE]), "latest")
+    registry.on("GET", blob("app", tiny.digest), whole(1))
+    with capture_logs() as logs:
+        assert await Watcher(registry, concurrency=1).findings() == []
+    assert logs == []
+    assert set(map(tuple, ways(registry).values())) == {("last byte",)}
 
 
 async def test_a_single_answer_of_a_whole_blob_does_not_outweigh_ranges_that_worked(

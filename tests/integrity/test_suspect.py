@@ -73,6 +73,15 @@ async def test_what_is_suspect_is_asked_a_second_time_after_the_delay(
     assert len(logs) == (1 if suspect else 0)
 
 
+async def test_exactly_half_of_the_repositories_is_halved(registry: ScriptedRegistry):
+    """Two of four."""
+    registry.remove("app-4")
+    watcher = Watcher(registry, suspect_delay=DELAY)
+    await watcher.walk()
+    forget(registry, 2)
+    assert (await timed_walk(watcher))[2] == 2
+
+
 @pytest.mark.parametrize(("damage", "number"), [(lose, 10), (forget, 5)])
 async def test_what_has_passed_by_the_second_time_never_was(registry: ScriptedRegistry, damage, number: int):
     """An outage that heals within the delay leaves no trace in the report."""

@@ -18,7 +18,7 @@ LAYER = CHILD.root.layers[0].digest
 
 
 def registry_with(root: Manifest) -> ScriptedRegistry:
-    """A repository whose tag leads to this, with the blobs of images; what it lists is for the test to store."""
+    """A repository whose tag leads to this; what it lists is for the test to store."""
     registry = ScriptedRegistry()
     registry.store("app", by_hand.content(root), "latest")
     return registry
@@ -75,16 +75,16 @@ async def test_an_entry_that_is_a_manifest_is_a_child():
 
 
 async def test_a_later_cycle_asks_for_it_by_head():
-    """It is remembered where it was found, so no manifest is fetched again and nothing is looked for twice."""
+    """It is remembered where it was found: no manifest is fetched again, nothing is looked for twice."""
     root = by_hand.index(entry_for_child())
     registry = registry_with(root)
     registry.store("app", CHILD)
+    last = CHILD.root.config.size - 1
     assert await second_cycle(Watcher(registry)) == sorted(
         [
             f"HEAD {manifest('app', root.digest)}",
             f"HEAD {manifest('app', CHILD.digest)}",
-            f"GET {blob('app', CHILD.root.config.digest)} bytes={CHILD.root.config.size - 1}-"
-            f"{CHILD.root.config.size - 1}",
+            f"GET {blob('app', CHILD.root.config.digest)} bytes={last}-{last}",
             f"GET {blob('app', LAYER)} bytes=63-63",
         ]
     )
@@ -200,3 +200,25 @@ async def test_a_config_of_a_manifest_type_is_a_blob():
     registry.blobs["app", CHILD.digest] = CHILD.root.data
     assert await Watcher(registry).findings() == []
     assert not any(manifest("app", CHILD.digest) in asked for asked in registry.asked)
+
+
+@pytest.mark.parametrize("cycles", [1, 2])
+async def test_what_is_opaque_as_a_layer_is_followed_as_a_child(cycles: int):
+    """The same manifest may be a layer of one image and a child of an index."""
+    registry = registry_with(LAYERS)
+    registry.store("app", make.index([CHILD]), "index")
+    watcher = Watcher(registry)
+    for _ in range(cycles - 1):
+        assert await watcher.findings() == []
+    del registry.blobs["app", LAYER]
+    assert await watcher.findings() == [broken("app", "layer", LAYER, "index")]
+
+
+async def test_an_opaque_manifest_is_asked_for_by_head_later_and_may_be_lost():
+    """It is remembered like any other, and its loss is a layer's."""
+    registry = registry_with(LAYERS)
+    registry.manifests["app", CHILD.digest] = (CHILD.root.data, CHILD.root.media_type)
+    watcher = Watcher(registry, suspect_delay=0.0)
+    assert f"HEAD {manifest('app', CHILD.digest)}" in await second_cycle(watcher)
+    del registry.manifests["app", CHILD.digest]
+    assert await watcher.findings() == [broken("app", "layer", CHILD.digest, "latest")]

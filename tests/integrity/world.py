@@ -75,7 +75,8 @@ class World:
     `repositories` maps repositories to tags to content. `collected`: the registry's garbage collector ran
     with `--delete-untagged` after the push, before the deeds. `cache`: the registry has one; `warm`: and was
     not restarted before the damage. `remembered`: a cycle before the damage found everything intact.
-    `heads_only`: blobs are asked for by HEAD.
+    `heads_only`: blobs are asked for by HEAD. `pushed_again`: after the damage, everything, by a client that
+    skips what the registry says it has; to a registry without cache only.
     """
 
     repositories: Mapping[str, Mapping[str, Content]]
@@ -85,6 +86,7 @@ class World:
     warm: bool = False
     remembered: bool = False
     heads_only: bool = False
+    pushed_again: bool = False
 
     @property
     def contents(self) -> list[Content]:

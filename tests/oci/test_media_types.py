@@ -73,6 +73,7 @@ def test_other_type_does_not_tell_where_it_is_served(media_type: str):
         ("application/vnd.docker.image.rootfs.diff.tar.gzip", False),
         ("application/vnd.oci.image.layer.v1.tar+gzip", False),
         ("application/vnd.oci.image.layer.nondistributable.", False),
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar\n", False),
         ("", False),
     ],
 )

@@ -342,6 +342,46 @@ def test_settings_from_all_sources_reach_the_registry(start: Callable[[Answers],
         assert secret not in result.stdout + result.stderr
 
 
+def test_a_registry_behind_a_proxy(start: Callable[[Answers], Registry]):
+    """The proxy that the environment names is asked, for a registry that is not on this machine."""
+    host = "registry.example"
+    answers = {f"http://{host}{path}": answer for path, answer in BROKEN.items()}
+    proxy = start(answers)
+    result = run("probe", f"--registry=http://{host}", "--log-level=error", http_proxy=proxy.url)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout.startswith(f"{host}: 1 broken reference, 1 tag cannot be pulled")
+
+
+def test_wrong_proxy():
+    """A proxy that cannot be used is a mistake; its address, which may hold a password, is not shown."""
+    for command in ("probe", "serve"):
+        result = run(command, "--registry=http://127.0.0.1:1", https_proxy=f"socks5://u:{SECRET}@proxy")
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr == (
+            "configuration error: https_proxy: ***: expected the address of an HTTP proxy,"
+            " such as http://proxy.example:3128 (variable https_proxy)\n"
+        )
+
+
+def test_what_is_ignored_is_listed_and_changes_no_status(
+    start: Callable[[Answers], Registry], tmp_path: Path
+):
+    """A rule hides a finding from the status, not from the document; one that has expired is warned about."""
+    registry = start(BROKEN)
+    file = tmp_path / "config.yml"
+    file.write_text(
+        f"registries: [{{name: one, url: '{registry.url}', ignore: "
+        "[{tag: latest, comment: known}, {tag: old, until: 2020-12-31}]}]\n"
+    )
+    result = run("probe", f"--config={file}", "--output=json", REGISTRY_INTEGRITY_LOG_FORMAT="json")
+    assert result.returncode == 0
+    (document,) = json.loads(result.stdout)["registries"]
+    assert [(one["verdict"], one["tags"]) for one in document["findings"]] == [("skipped", ["latest"])]
+    assert [
+        (line["event"], line["rule"]) for line in logged(result.stderr) if line["level"] == "warning"
+    ] == [("ignore rule has expired", "*:old until 2020-12-31")]
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_signals_end_probe(

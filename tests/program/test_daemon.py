@@ -247,6 +247,89 @@ async def test_slow_first_cycle_off_the_grid_is_no_overrun(running: Running):
     assert ("b", "overran") not in running.watcher.events
 
 
+def failing(*numbers: int) -> Callable[[ScriptedCycle], Report]:
+    """The report of a cycle that fails each time that its number, the first being 1, is among these."""
+    return lambda cycle: report(
+        "a", outcome=Outcome.FAILED if len(cycle.began) in numbers else Outcome.COMPLETE
+    )
+
+
+def cycle_of(
+    running: Running, durations: Sequence[float], result: Callable[[ScriptedCycle], Report]
+) -> ScriptedCycle:
+    """A cycle whose report depends on how many there were."""
+    cycle = ScriptedCycle(running.clock, "a", durations, lambda _: result(cycle))
+    return cycle
+
+
+async def test_failed_cycle_is_followed_within_a_minute_until_one_does_not_fail(running: Running):
+    """A restarted registry is noticed as back at once; then its cycles begin on the grid again."""
+    cycle = cycle_of(running, [5.0], failing(2, 3, 4))
+    async with running.daemon(("a", 900.0, cycle)):
+        await running.clock.pass_until(1000 + 3000)
+    assert cycle.began == [0, 900, 965, 1030, 1095, 1800, 2700]
+    assert ("a", "overran") not in running.watcher.events
+
+
+async def test_first_cycle_that_fails_is_followed_within_a_minute(running: Running):
+    """Its registry's grid, which begins later, is none the later for it."""
+    first, second = ScriptedCycle(running.clock, "other"), cycle_of(running, [2.0], failing(1, 2))
+    async with running.daemon(("other", 900.0, first), ("a", 900.0, second)):
+        await running.clock.pass_until(1000 + 1400)
+    assert second.began == [10, 72, 134, 450, 1350]
+    assert first.began == [0, 900]
+
+
+async def test_slot_within_the_minute_is_not_waited_beyond(running: Running):
+    """A failure delays no cycle and adds none where the next one begins sooner, or at the same moment."""
+    cycle = cycle_of(running, [50.0, 10.0, 40.0, 0.0], failing(1, 2, 3))
+    async with running.daemon(("a", 100.0, cycle)):
+        await running.clock.pass_until(1000 + 350)
+    assert cycle.began == [0, 100, 170, 210, 300]
+
+
+async def test_slot_at_the_very_end_of_the_minute_is_used_once(running: Running):
+    """The cycle that begins then is the one of the slot."""
+    cycle = cycle_of(running, [40.0, 0.0], failing(1))
+    async with running.daemon(("a", 100.0, cycle)):
+        await running.clock.pass_until(1000 + 150)
+    assert cycle.began == [0, 100]
+
+
+async def test_short_interval_is_kept_however_often_cycles_fail(running: Running):
+    """Nothing is asked more often than every interval."""
+    cycle = cycle_of(running, [1.0], failing(*range(1, 100)))
+    async with running.daemon(("a", 20.0, cycle)):
+        await running.clock.pass_until(1000 + 90)
+    assert cycle.began == [0, 20, 40, 60, 80]
+
+
+async def test_overlong_cycle_that_fails_is_followed_at_once_and_counted(running: Running):
+    """The slot that passed counts, not the minute; the cycles between two slots overrun nothing."""
+    cycle = cycle_of(running, [250.0, 10.0, 10.0], failing(1, 2))
+    async with running.daemon(("a", 200.0, cycle)):
+        await running.clock.pass_until(1000 + 650)
+    assert cycle.began == [0, 250, 320, 400, 600]
+    assert running.watcher.events.count(("a", "overran")) == 1
+
+
+async def test_cycle_between_two_slots_that_takes_longer_is_no_overrun(running: Running):
+    """The slot that passes meanwhile is made up for at once, and the grid is found again."""
+    cycle = cycle_of(running, [100.0, 70.0, 1.0], failing(1))
+    async with running.daemon(("a", 200.0, cycle)):
+        await running.clock.pass_until(1000 + 450)
+    assert cycle.began == [0, 160, 230, 400]
+    assert ("a", "overran") not in running.watcher.events
+
+
+async def test_incomplete_cycle_waits_for_its_slot(running: Running):
+    """Its registry answered: there is no restart to wait out."""
+    cycle = ScriptedCycle(running.clock, "a", result=lambda _: report("a", outcome=Outcome.INCOMPLETE))
+    async with running.daemon(("a", 900.0, cycle)):
+        await running.clock.pass_until(1000 + 1900)
+    assert cycle.began == [0, 900, 1800]
+
+
 async def test_last_report_is_replaced_and_handed_to_the_next_cycle(running: Running):
     """A cycle sees the report before it; readers see a mapping that never changes under them."""
     reports = iter([report("a", requests=1), report("a", requests=2)])
@@ -279,7 +362,7 @@ def leak_cancellation(_: Report | None) -> Report:
 async def test_raising_cycle_is_logged_and_ends_nothing(
     running: Running, fault: Callable[[Report | None], Report], event: str
 ):
-    """A bug counts as a failed cycle; the registry's last report stays, its later cycles and others go on."""
+    """A bug counts as a failed cycle, and is followed like one; the last report stays, and others go on."""
 
     def result(previous: Report | None) -> Report:
         return fault(previous) if len(broken.began) == 2 else report("a", requests=len(broken.began))
@@ -291,10 +374,12 @@ async def test_raising_cycle_is_logged_and_ends_nothing(
             await running.clock.pass_until(1000 + 120)
             assert running.reports.snapshot["a"].requests == 1
             await running.clock.pass_until(1000 + 270)
-    assert running.reports.snapshot["a"].requests == 3
+    assert broken.began == [0, 100, 160, 200]
+    assert running.reports.snapshot["a"].requests == 4
     assert [what for what in running.watcher.events if what[0] == "a"] == [
         ("a", "complete"),
         ("a", "failed"),
+        ("a", "complete"),
         ("a", "complete"),
     ]
     assert len(other.began) == 4
@@ -379,6 +464,7 @@ async def test_one_line_for_each_cycle(running: Running):
         "tags": 2,
         "broken": 0,
         "unverified": 0,
+        "ignored": 0,
         "requests": 20,
     }
     assert complete == [expected]
@@ -430,6 +516,52 @@ async def test_one_line_for_each_new_finding_and_each_healed_one(running: Runnin
             "platform": "linux/amd64",
             "first_seen": "2026-03-01T12:00:00+00:00",
         }
+    ]
+
+
+async def test_what_is_ignored_is_neither_found_nor_healed(running: Running):
+    """A rule hides a finding without a word; when it ends, the finding is news, and so is its healing."""
+    skipped = replace(GONE, verdict=Verdict.SKIPPED)
+    lines = await logged(
+        running,
+        report("a", skipped),
+        report("a", skipped),
+        report("a", GONE),
+        report("a", skipped),
+        report("a"),
+        report("a", GONE),
+        report("a"),
+    )
+    assert [[line["event"] for line in cycle[1:]] for cycle in lines] == [
+        [],
+        [],
+        ["broken reference found"],
+        [],
+        [],
+        ["broken reference found"],
+        ["broken reference healed"],
+    ]
+    assert {cycle[0]["broken"] for cycle in lines[:2]} == {0}
+
+
+async def test_what_rules_and_platforms_hide_is_counted(running: Running):
+    """The line of a cycle says how many references are not told."""
+    cycle = report("a")
+    hiding = {name: replace(found, ignored=3) for name, found in cycle.repositories.items()}
+    ((line,),) = await logged(running, replace(cycle, repositories=hiding))
+    assert line["ignored"] == 3 * len(hiding)
+
+
+async def test_an_expired_rule_is_said_once_a_cycle(running: Running):
+    """Each that hides nothing any more is named in every cycle, until somebody removes it."""
+    rules = ("team/*:v1 until 2026-01-01", "*:old-* missing until 2026-02-01")
+    lines = await logged(running, report("a", expired_rules=rules), report("a", expired_rules=rules[:1]))
+    assert [cycle[1:] for cycle in lines] == [
+        [
+            {"event": "ignore rule has expired", "log_level": "warning", "registry": "a", "rule": rule}
+            for rule in expired
+        ]
+        for expired in (rules, rules[:1])
     ]
 
 

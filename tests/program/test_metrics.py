@@ -482,6 +482,20 @@ async def test_names_select_samples():
     assert await exporter.metrics.scrape(Format.OPENMETRICS, ["nonsense"]) == b"# EOF\n"
 
 
+async def test_images_by_digest_are_named_as_workloads_write_them():
+    """The image of a finding has its digest behind an @; what an ignore rule hides has no series at all."""
+    exporter = Exporter(PRIVATE)
+    root = finding(kind=Kind.TAG, platform=None, tags=(f"@{LAYER}",), digest=LAYER)
+    hidden = finding(verdict=Verdict.SKIPPED, digest=Digest.of(b"1"))
+    await exporter.publish(report(PRIVATE, repository("team/app", root, hidden)))
+    (labels,) = await exporter.samples("broken_reference_info")
+    assert f"registry.example/team/app@{LAYER}" in labels
+    assert f"@{LAYER}" in labels
+    assert await exporter.samples("broken_tags") == {("private", "team/app"): 1}
+    assert sum((await exporter.samples("broken_references")).values()) == 1
+    assert await exporter.samples("unverified_references") == {}
+
+
 async def test_long_lists_of_broken_references_are_cut():
     """The first ones in their fixed order are listed, and the others counted."""
     few = replace(PRIVATE, max_broken_info=2)

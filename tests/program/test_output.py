@@ -61,6 +61,9 @@ TAG = Finding(
 )
 
 
+IGNORED = replace(CHILD, verdict=Verdict.SKIPPED, digest=Digest("sha256:" + "f" * 64))
+
+
 def report(*findings: Finding, **fields: Any) -> Report:
     """What a cycle of one repository with 10 tags and 45 references found."""
     repository = RepositoryReport(
@@ -218,6 +221,11 @@ NOT_ALL = "nothing broken was found, but not everything could be verified"
             f"private: 1 broken reference, 1 tag cannot be pulled {COUNTED}",
         ),
         (report(TAG), f"private: {NOT_ALL}; 1 unverified reference {COUNTED}"),
+        (report(IGNORED), f"private: all intact; 1 ignored reference {COUNTED}"),
+        (
+            report(CHILD, IGNORED, IGNORED),
+            f"private: 1 broken reference, 2 tags cannot be pulled; 2 ignored references {COUNTED}",
+        ),
     ],
 )
 def test_summary(cycle: Report, said: str):
@@ -247,6 +255,36 @@ def test_many_tags_are_folded(count: int, said: str):
     """A few tags are named, the others counted."""
     tags = tuple(f"v{number}" for number in range(count))
     assert f"\n    {said}\n" in table(report(replace(CHILD, tags=tags)))
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ((f"@{DIGEST}",), f"team/app@{DIGEST}"),
+        ((f"@{DIGEST}", "latest", "v1", "v2"), f"team/app@{DIGEST}, latest, v1 and 1 more tag"),
+        (("1.0", f"@{DIGEST}"), f"team/app:1.0, @{DIGEST}"),
+    ],
+)
+def test_images_by_digest_are_named_as_such(tags: tuple[str, ...], said: str):
+    """An image by digest is written with its digest, in the table and in the document."""
+    cycle = report(replace(CHILD, tags=tags))
+    assert f"\n    {said}\n" in table(cycle)
+    assert json.loads(render_json([cycle]))["registries"][0]["findings"][0]["tags"] == list(tags)
+
+
+def test_what_is_ignored_is_listed():
+    """A finding that a rule hides is in the table and in the document, as skipped, and counts as nothing."""
+    assert table(report(IGNORED), width=100) == (
+        "private: all intact; 1 ignored reference (1 repository, 10 tags, 45 references in 8.1 s)\n"
+        "  VERDICT     REASON           IMPACT    KIND    PLATFORM\n"
+        "  skipped     missing          pull      child   linux/amd64\n"
+        "    team/app:latest, v7\n"
+        f"    {IGNORED.digest}\n"
+        "    answered 404 MANIFEST_UNKNOWN\n"
+    )
+    (document,) = json.loads(render_json([report(IGNORED)]))["registries"]
+    assert [(one["verdict"], one["digest"]) for one in document["findings"]] == [("skipped", IGNORED.digest)]
+    assert document["broken_tags"] == 0
 
 
 def test_digests_are_whole_on_a_narrow_terminal():
@@ -304,6 +342,9 @@ def test_foreign_text_is_shown_not_obeyed(text: str, tag: str, platform: str, te
     [
         (0, [report()]),
         (0, [report(), report(repositories={})]),
+        (0, [report(IGNORED)]),
+        (1, [report(IGNORED, CHILD)]),
+        (3, [report(IGNORED, TAG)]),
         (1, [report(CHILD)]),
         (1, [report(replace(CHILD, impact=Impact.METADATA))]),
         (1, [report(replace(CHILD, stale=True))]),

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from exporter.cli.commands import app
-from exporter.integrity import BlobCheck, RegistryKind
+from exporter.integrity import BlobCheck, ImageByDigest, PlatformRule, RegistryKind
 from exporter.logs import LogFormat, LogLevel
-from exporter.registry import Credentials
+from exporter.oci import Digest
+from exporter.registry import CloudProvider, Credentials, NoCredentials
 from exporter.settings import (
     ConfigurationError,
     ListenAddress,
     RegistrySettings,
+    RepositoriesSettings,
     Settings,
     default_of,
     description_of,
@@ -28,34 +30,12 @@ from exporter.settings import (
     parse_duration,
     variable_of,
 )
+from exporter.settings import models as settings_models
 from exporter.settings.given import DEFAULT_PATHS, REGISTRY_PATHS, TOP_PATHS, KeyPath
+from exporter.settings.selections import IgnoreSettings, OverrideSettings
+from tests.program.loading import PREFIX, SECRET, load, problems
 
 ROOT = Path(__file__).resolve().parents[2]
-PREFIX = "REGISTRY_INTEGRITY_"
-SECRET = "correct-horse-battery-staple"
-
-
-@pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the configuration file of a test goes: into the working directory."""
-    monkeypatch.chdir(tmp_path)
-    return Path("config.yml")
-
-
-def load(file: Path | None = None, text: str | None = None, /, **sources: Any) -> Settings:
-    """Load flags (given by name) and `environment` (without the prefix), and the file when it has a text."""
-    environment = {f"{PREFIX}{name}": value for name, value in sources.pop("environment", {}).items()}
-    if file is not None and text is not None:
-        file.write_text(text)
-    return load_settings(sources, file, environment)
-
-
-def problems(*arguments: Any, **sources: Any) -> list[str]:
-    """What is wrong with a configuration, in the words of its error."""
-    with pytest.raises(ConfigurationError) as caught:
-        load(*arguments, **sources)
-    assert str(caught.value) == "\n".join(caught.value.problems)
-    return list(caught.value.problems)
 
 
 # Durations
@@ -199,7 +179,23 @@ WRITTEN: Mapping[KeyPath, tuple[str, str, str]] = {
     ("suspect_delay",): ("0s", "1s", "2s"),
     ("refetch_interval",): ("1h", "2h", "3h"),
     ("blob_check",): ("range", "head", "auto"),
+    ("requests_per_second",): ("1", "2.5", "300"),
     ("repositories",): ("team/a", "team/b", "team/c"),
+    ("repositories", "include"): ("a/*", "b/*", "c/*"),
+    ("repositories", "exclude"): ("a/*", "b/*", "c/*"),
+    ("tags", "include"): ("v1.*", "v2.*", "v3.*"),
+    ("tags", "exclude"): ("v1.*", "v2.*", "v3.*"),
+    ("images",): tuple(f"team/app@sha256:{digit * 64}" for digit in "123"),
+    ("overrides",): tuple(f'[{{"repository": "{name}/*", "blob_check": "head"}}]' for name in "abc"),
+    ("ignore",): tuple(f'[{{"tag": "{name}", "until": "2026-12-31"}}]' for name in "abc"),
+    ("platforms",): tuple(f'{{"{name}/*": ["linux/amd64"]}}' for name in "abc"),
+    ("docker_config",): ("a.json", "b.json", "c.json"),
+    ("cloud",): ("ecr", "gcp", "azure"),
+    ("token_hosts",): ("a.example", "b.example", "c.example"),
+    ("ca_file",): ("a.pem", "b.pem", "c.pem"),
+    ("client_certificate_file",): ("a.pem", "b.pem", "c.pem"),
+    ("client_key_file",): ("a.pem", "b.pem", "c.pem"),
+    ("insecure_skip_verify",): ("true", "false", "true"),
     ("username",): ("ann", "bob", "eve"),
     ("password",): ("secret-a", "secret-b", "secret-c"),
     ("password_file",): ("a.txt", "b.txt", "c.txt"),
@@ -216,7 +212,23 @@ READ: Mapping[KeyPath, Any] = {
     ("suspect_delay",): parse_duration,
     ("refetch_interval",): parse_duration,
     ("blob_check",): BlobCheck,
-    ("repositories",): lambda name: (name,),
+    ("requests_per_second",): float,
+    ("repositories",): lambda name: RepositoriesSettings(names=(name,)),
+    ("repositories", "include"): lambda glob: (glob,),
+    ("repositories", "exclude"): lambda glob: (glob,),
+    ("tags", "include"): lambda glob: (glob,),
+    ("tags", "exclude"): lambda glob: (glob,),
+    ("images",): lambda text: (ImageByDigest("team/app", Digest(text.partition("@")[2])),),
+    ("overrides",): lambda text: tuple(map(OverrideSettings.model_validate, json.loads(text))),
+    ("ignore",): lambda text: tuple(map(IgnoreSettings.model_validate, json.loads(text))),
+    ("platforms",): lambda text: (PlatformRule(f"{text[2]}/*", frozenset({"linux/amd64"})),),
+    ("docker_config",): Path,
+    ("cloud",): CloudProvider,
+    ("token_hosts",): lambda host: (host,),
+    ("ca_file",): Path,
+    ("client_certificate_file",): Path,
+    ("client_key_file",): Path,
+    ("insecure_skip_verify",): lambda word: word == "true",
     ("username",): str,
     ("password",): SecretStr,
     ("password_file",): Path,
@@ -239,9 +251,11 @@ def as_yaml(path: KeyPath, text: str, indent: str = "") -> str:
 
 
 def complete(path: KeyPath, environment: Mapping[str, str]) -> dict[str, str]:
-    """Credentials are a pair: give the other half to what sets only one."""
+    """Give the other half to what is one half of a pair: credentials, and a certificate with its key."""
     if path == ("username",):
         return {"PASSWORD": "other-half", **environment}
+    if path == ("client_key_file",):
+        return {"CLIENT_CERTIFICATE_FILE": "a.pem", **environment}
     return {"USERNAME": "other-half", **environment} if path[0].startswith("password") else dict(environment)
 
 
@@ -251,10 +265,15 @@ def test_every_key_has_values_here():
 
 
 @pytest.fixture(params=DEFAULT_PATHS, ids=".".join)
-def path(request: pytest.FixtureRequest, file: Path) -> KeyPath:
-    """Each key of a registry; the files that `password_file` names are there."""
+def path(
+    request: pytest.FixtureRequest, file: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> KeyPath:
+    """Each key of a registry; the files that some name are there, and any registry is any cloud's."""
     for name in ("a", "b", "c"):
         (file.parent / f"{name}.txt").write_text(f"secret-{name}\n")
+        (file.parent / f"{name}.json").write_text("{}")
+        (file.parent / f"{name}.pem").write_bytes(certificate.read_bytes())
+    monkeypatch.setattr(settings_models, "cloud_credentials", lambda _provider, _url: NoCredentials())
     key: KeyPath = request.param
     return key
 
@@ -345,9 +364,36 @@ def test_null_takes_a_default_back(file: Path):
     registry = load(file, f"{text}password: null, repositories: null, metrics: null}}}}").registries[0]
     assert (registry.credentials, registry.repositories, registry.metrics.max_broken_info) == (
         None,
-        None,
+        RepositoriesSettings(),
         200,
     )
+
+
+def test_null_takes_lists_and_files_back(file: Path):
+    """So it does where the value is a list, a mapping, a file or a number."""
+    (file.parent / "config.json").write_text("{}")
+    given = {
+        "requests_per_second": "5",
+        "repositories": "{include: [a/*]}",
+        "tags": "{include: [v*], exclude: [x*]}",
+        "images": f"[a@sha256:{'0' * 64}]",
+        "overrides": "[{repository: a/*, blob_check: head}]",
+        "ignore": "[{tag: x}]",
+        "platforms": "{a/*: [linux/amd64]}",
+        "docker_config": "config.json",
+        "token_hosts": "[a.example]",
+    }
+    taken_back = given | dict.fromkeys(given, "null") | {"tags": "{include: null, exclude: null}"}
+
+    def lines(values: Mapping[str, str], indent: str = "") -> str:
+        return "".join(f"{indent}{key}: {value}\n" for key, value in values.items())
+
+    listed = "registries:\n  - url: http://x\n"
+    (changed,) = load(file, f"{lines(given)}{listed}").registries
+    (registry,) = load(file, f"{lines(given)}{listed}{lines(taken_back, '    ')}").registries
+    plain = RegistrySettings(url="http://x")
+    assert changed != plain
+    assert registry == plain
 
 
 # The list of registries
@@ -468,7 +514,7 @@ def test_lists_in_variables():
     """Repositories in a variable are separated by commas or spaces, or are JSON."""
     for text in ("team/a,team/b", "team/a  team/b team/a", '["team/a", "team/b"]'):
         settings = load(registries=["http://a"], environment={"REPOSITORIES": text})
-        assert settings.registries[0].repositories == ("team/a", "team/b")
+        assert settings.registries[0].repositories == RepositoriesSettings(names=("team/a", "team/b"))
 
 
 # Credentials
@@ -667,7 +713,7 @@ def test_wrong_values_in_the_file(file: Path, text: str, what: str, expected: st
         ("listen_address: ':1'", "listen_address: ***", KNOWN),
         ("user: u", "user: 'u'", f"{KNOWN}; did you mean username?"),
         ("passwrod: p", "passwrod: ***", f"{KNOWN}; did you mean password?"),
-        ("token: 5", "token: ***", KNOWN),
+        ("token: 5", "token: ***", f"{KNOWN}; did you mean token_hosts?"),
         (
             "username: u, password: p, password_file: x",
             "password: ***",
@@ -770,7 +816,8 @@ def test_wrong_addresses(url: str, shown: str, expected: str):
         ("INTERVAL", "5", "interval: '5'", DURATION),
         ("CONCURRENCY", "1001", "concurrency: '1001'", CONCURRENCY),
         ("CONCURRENCY", "\N{ARABIC-INDIC DIGIT THREE}", "concurrency: '\\u0663'", CONCURRENCY),
-        ("REPOSITORIES", "[", "repositories: '['", "expected a list of at least one repository"),
+        ("REPOSITORIES", "[", "repositories: '['", "expected JSON: Expecting value at character 1"),
+        ("REPOSITORIES", ",", "repositories: ','", "expected a list of at least one repository"),
         ("REGISTRIES__B__INTERVAL", "5m", "registries.b.interval: '5m'", LISTED),
         ("REGISTRIES__1__PASSWORD", SECRET, "registries.1.password: ***", LISTED),
         (
@@ -1016,16 +1063,19 @@ def test_the_page_tells_every_key():
     }
 
 
-def test_the_example_of_the_page_is_right(file: Path):
+def test_the_examples_of_the_page_are_right(file: Path):
     """What the documentation shows can be loaded."""
     page = (ROOT / "docs" / "configuration.md").read_text()
-    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    example, selection = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (file.parent / "secrets").mkdir()
     (file.parent / "secrets" / "registry-password").write_text(SECRET)
     private, cache = load(file, example).registries
     assert private.credentials == Credentials("exporter", SECRET)
     assert (private.interval, private.metrics.image_host) == (600.0, "images.example.com")
-    assert (cache.kind, cache.repositories) == (
+    assert (cache.kind, cache.repositories.names) == (
         RegistryKind.PULL_THROUGH,
         ("library/alpine", "library/debian"),
     )
+    (selected,) = load(file, selection).registries
+    assert len(selected.overrides) == 2
+    assert [str(entry.rule) for entry in selected.ignore] == ["team/legacy:v0.* missing until 2026-12-31"]

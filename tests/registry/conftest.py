@@ -15,14 +15,18 @@ import stamina
 import uvloop
 
 from exporter.registry import Errand, RegistryClient, open_client
+from tests.integrity.virtual_time import VirtualTimeLoop
 from tests.registry.scripted import ScriptedServer, serve
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 # What depends on how a loop reports trouble is tested on the loop of the program, too.
 _ON_EVERY_LOOP = {"test_transport_failures.py", "test_transport_tls.py", "test_transport_cancellation.py"}
+_IN_VIRTUAL_TIME = {"test_auth.py", "test_auth_realms.py"}
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Loop]:
+    if item.path.name in _IN_VIRTUAL_TIME:
+        return {"virtual time": VirtualTimeLoop}
     loops: dict[str, Loop] = {"asyncio": asyncio.new_event_loop}
     if item.path.name in _ON_EVERY_LOOP:
         loops["uvloop"] = uvloop.new_event_loop

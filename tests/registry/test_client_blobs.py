@@ -1,5 +1,6 @@
 """Blobs, asked of a server: their length, and their last byte."""
 
+import httpx
 import pytest
 
 from exporter.oci import Digest
@@ -85,6 +86,17 @@ async def test_unending_part_is_cut_after_a_byte(
         ranged=True, total=100, received=1
     )
     await server.all_closed()
+
+
+async def test_byte_is_enough_without_the_end_of_its_body(
+    server: ScriptedServer, client: RegistryClient, errand: Errand
+):
+    """Nothing more is waited for."""
+    head = b"HTTP/1.1 206 OK\r\nContent-Range: bytes 99-99/100\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server.answer(GET, Reply(head + b"1\r\nx\r\n", Then.STALL))
+    assert await client.last_byte("team/app", DIGEST, 100, errand) == LastByte(
+        ranged=True, total=100, received=1
+    )
 
 
 async def test_server_that_ignores_ranges_is_not_read(
@@ -222,3 +234,26 @@ async def test_head_without_a_proper_length_is_a_protocol_error(
     server.answer(HEAD, *[reply(200, headers={"Content-Length": length}) for length in lengths])
     outcomes = [await failure(client.head_blob("team/app", DIGEST, errand)) for _ in lengths]
     assert outcomes == [(ProtocolError, f"{HEAD} was answered with what is not HTTP")] * 5
+
+
+@pytest.mark.parametrize("length", ["-1", "1.5", "x", "", " 7", "9" * 30, "\u0667"])
+async def test_length_that_the_transport_let_pass_is_no_number_either(length: str, errand: Errand):
+    """Whether a transport looks at it is its own affair."""
+    headers = [(b"Content-Length", length.encode())]
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, headers=headers))
+    client = RegistryClient("http://registry.example", transport)
+    assert await failure(client.head_blob("team/app", DIGEST, errand)) == (
+        ProtocolError,
+        f"{HEAD} answered with a Content-Length that is no number",
+    )
+
+
+async def test_wrong_total_counts_before_a_byte_that_does_not_come(
+    server: ScriptedServer, client: RegistryClient, errand: Errand
+):
+    """Headers are judged before the body; a right total leaves the body to be judged."""
+    cut = ranged("bytes 99-99/200", b"", Then.CLOSE)
+    server.answer(GET, cut, cut)
+    assert await client.last_byte("team/app", DIGEST, 100, errand) == LastByte(
+        ranged=True, total=200, received=0
+    )

@@ -174,6 +174,7 @@ async def test_endless_catalog_is_given_up(server: ScriptedServer, client: Regis
 
 async def test_page_of_8_mib_is_read(server: ScriptedServer, client: RegistryClient, errand: Errand):
     """The longest that is taken."""
+    assert LONGEST_PAGE == 8 * 1024 * 1024
     body = json.dumps({"tags": ["a"]}).encode().ljust(LONGEST_PAGE)
     server.answer(TAGS, reply(200, body))
     assert await client.tags("team/app", errand) == ("a",)

@@ -25,7 +25,7 @@ def blob(repository: str) -> str:
     return f"/v2/{repository}/blobs/{DIGEST}"
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 async def test_transient_status_is_asked_three_times_in_all(
     status: int, server: ScriptedServer, client: RegistryClient, errand: Errand
 ):
@@ -36,6 +36,21 @@ async def test_transient_status_is_asked_three_times_in_all(
         f"HEAD {blob('app')} answered {status}",
     )
     assert (errand.tally.walk, errand.tally.extra[Purpose.RETRY]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("headers", "asked"), [({}, 10), ({"Retry-After": "0"}, 3)], ids=["not told for how long", "told"]
+)
+async def test_refusal_is_asked_more_slowly_and_more_often(
+    headers: dict[str, str], asked: int, server: ScriptedServer, client: RegistryClient, errand: Errand
+):
+    """Since nothing else is wrong; but not for ever where waiting as long as told did not help."""
+    server.answer(f"HEAD {blob('app')}", *[reply(429, headers=headers)] * asked)
+    assert await failure(client.head_blob("app", DIGEST, errand)) == (
+        AnswerError,
+        f"HEAD {blob('app')} answered 429",
+    )
+    assert (errand.tally.walk, errand.tally.extra[Purpose.RETRY]) == (1, asked - 1)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 416, 501])
@@ -84,6 +99,20 @@ async def test_next_cycle_asks_again(server: ScriptedServer, refusing: str, clie
     server.answer(f"HEAD {blob('app')}", reply(200, length=7))
     assert (await failure(client.head_blob("app", DIGEST, errand)))[0] is LeftAloneError
     assert await client.head_blob("app", DIGEST, Errand()) == BlobHead(7)
+
+
+async def test_answer_starts_the_count_of_lost_connections_again(
+    server: ScriptedServer, refusing: str, client: RegistryClient, errand: Errand
+):
+    """A refusal is one, too; eight in all are not five in a row."""
+    server.answer(f"HEAD {blob('app')}", reply(200, length=7), reply(404))
+    async with open_client(f"http://{refusing}") as lost:
+        for _ in range(4):
+            await failure(lost.head_blob("app", DIGEST, errand))
+        assert await client.head_blob("app", DIGEST, errand) == BlobHead(7)
+        for _ in range(4):
+            await failure(lost.head_blob("app", DIGEST, errand))
+    assert (await failure(client.head_blob("app", DIGEST, errand)))[0] is AnswerError
 
 
 async def test_repository_that_does_not_answer_is_left_alone_and_no_other(

@@ -150,13 +150,14 @@ def test_evidence_of_an_answer_is_complete():
     }
 
 
-def test_evidence_of_a_cut_body_has_its_status():
+def test_evidence_of_a_cut_body_has_its_status_and_range():
     """206 of a range, or 200 of a whole."""
-    assert vars(TruncatedBodyError("GET", "/v2/", 206, "was cut")) == {
+    assert vars(TruncatedBodyError("GET", "/v2/", 206, "was cut", "bytes 4-4/5")) == {
         "method": "GET",
         "path": "/v2/",
         "detail": "was cut",
         "status": 206,
+        "content_range": "bytes 4-4/5",
     }
 
 

@@ -158,6 +158,24 @@ def test_any_exception_in_a_body_becomes_an_error_of_ours(asking: str, error: Ex
     assert isinstance(raised, TruncatedBodyError | TimedOutError)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ReadTimeout("detail"),
+        make(aiohttp.SocketTimeoutError),
+        wrapped(httpx.ReadError, make(aiohttp.ServerTimeoutError)),
+    ],
+    ids=repr,
+)
+async def test_body_that_a_library_calls_late_is_not_cut(error: Exception, errand: Errand):
+    """It may come yet."""
+    client = RegistryClient("http://registry.example", Failing(200, read=error))
+    assert await failure(client.catalog(errand)) == (
+        TimedOutError,
+        "GET /v2/_catalog stopped in the middle of its body",
+    )
+
+
 @unhurried
 @given(st.sampled_from(sorted(ASKINGS)), st.sampled_from(FOREIGN))
 def test_any_exception_in_the_body_of_a_refusal_leaves_the_refusal(asking: str, error: Exception):

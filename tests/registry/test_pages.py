@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.registry import ProtocolError
+from exporter.registry.addresses import origin
 from exporter.registry.pages import Listing
-from exporter.registry.transport import Answer, origin
+from exporter.registry.transport import Answer
 
 HERE = "http://registry.example:5000/v2/_catalog?n=1000"
 

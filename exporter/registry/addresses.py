@@ -1,0 +1,23 @@
+"""What addresses have in common with each other, and which can be asked at all."""
+
+from typing import Final
+
+import httpx
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_HIGHEST_PORT: Final = 65535
+
+
+def origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """The scheme, host and port that decide whether two URLs are of one origin (RFC 6454)."""
+    return url.scheme, url.host, port_of(url)
+
+
+def port_of(url: httpx.URL) -> int | None:
+    """The port that is spoken to, whether or not it is spelled out."""
+    return url.port or _DEFAULT_PORTS.get(url.scheme)
+
+
+def is_web_address(url: httpx.URL) -> bool:
+    """Tell whether there can be a web server at a URL."""
+    return url.scheme in _DEFAULT_PORTS and bool(url.host) and (url.port or 1) <= _HIGHEST_PORT

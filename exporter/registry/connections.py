@@ -1,0 +1,223 @@
+"""How connections are made: TLS, proxies, and what this machine calls `localhost`."""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+import aiohttp
+import httpx
+import structlog
+from aiohttp.abc import ResolveResult
+from httpx_aiohttp import AiohttpTransport
+
+from exporter.registry.proxies import NO_PROXIES, Proxies, is_loopback
+
+_RELOAD_SECONDS: Final = 10.0
+_LOOPBACK: Final = ((socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1"))
+
+_log = structlog.get_logger()
+
+
+class TransportOptionsError(ValueError):
+    """An option cannot be used; `option` is its name, and the message says what was expected."""
+
+    def __init__(self, option: str, detail: str) -> None:
+        super().__init__(detail)
+        self.option = option
+
+
+@dataclass(frozen=True, slots=True)
+class TransportOptions:
+    """How a registry is connected to.
+
+    `ca_file` holds certificates, as PEM, that are trusted beside the system's. The client certificate's file
+    may hold its key too; it is shown to the registry's own host and to hosts that are trusted by name, to no
+    other. All three files are read again when they change. `insecure_skip_verify` trusts whoever answers.
+    """
+
+    ca_file: Path | None = None
+    client_certificate_file: Path | None = None
+    client_key_file: Path | None = None
+    insecure_skip_verify: bool = False
+    proxies: Proxies = NO_PROXIES
+
+    def check(self) -> None:
+        """Read all files once.
+
+        Raises:
+            TransportOptionsError: one cannot be used.
+        """
+        self.tls_context(show_certificate=True)
+
+    def tls_context(self, *, show_certificate: bool) -> ssl.SSLContext:
+        """Make what TLS needs to know; the client certificate is part of it only where it is to be shown.
+
+        Raises:
+            TransportOptionsError: a file cannot be used.
+        """
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        self.load_into(context, show_certificate=show_certificate)
+        return context
+
+    def load_into(self, context: ssl.SSLContext, *, show_certificate: bool) -> None:
+        """Read the files into a context, for the connections that follow.
+
+        Raises:
+            TransportOptionsError: a file cannot be used.
+        """
+        if self.ca_file is not None:
+            _check_readable("ca_file", self.ca_file)
+            try:
+                context.load_verify_locations(self.ca_file)
+            except ssl.SSLError as error:
+                raise TransportOptionsError("ca_file", "expected a file of certificates, as PEM") from error
+        if self.client_certificate_file is None:
+            if self.client_key_file is not None:
+                raise TransportOptionsError("client_key_file", "expected a client_certificate_file beside it")
+        elif show_certificate:
+            _load_certificate(context, self.client_certificate_file, self.client_key_file)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        files = (self.ca_file, self.client_certificate_file, self.client_key_file)
+        return tuple(file for file in files if file is not None)
+
+
+def open_transport(
+    concurrency: int, options: TransportOptions | None = None, own_hosts: Iterable[str] = ()
+) -> httpx.AsyncBaseTransport:
+    """Make a transport of `concurrency` connections, without cookies and without decompression.
+
+    There are so many to each of: the `own_hosts`, which are shown the client certificate, other hosts, and
+    each proxy.
+
+    Raises:
+        TransportOptionsError: a file cannot be used.
+    """
+    options = options or TransportOptions()
+    if not options.files and not options.proxies:
+        return _pool(concurrency, options.tls_context(show_certificate=False))
+    return _Routes(concurrency, options, frozenset(own_hosts))
+
+
+def _pool(concurrency: int, context: ssl.SSLContext, proxy: str | None = None) -> AiohttpTransport:
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=concurrency, ssl=context, resolver=_Resolver()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept",),
+            proxy=proxy,
+        )
+
+    return AiohttpTransport(verify=context, client=session)
+
+
+class _Resolver(aiohttp.ThreadedResolver):
+    """Knows both addresses of `localhost`, of which many a hosts file has one (RFC 6761, 6.3)."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        if not is_loopback(host):
+            return await super().resolve(host, port, family)
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
+            )
+            for kind, address in _LOOPBACK
+            if family in {socket.AF_UNSPEC, kind}
+        ]
+
+
+class _Routes(httpx.AsyncBaseTransport):
+    """A pool for each way that requests go: with or without the client certificate, through which proxy."""
+
+    def __init__(self, concurrency: int, options: TransportOptions, own_hosts: frozenset[str]) -> None:
+        self._concurrency = concurrency
+        self._options = options
+        self._own_hosts = own_hosts
+        self._contexts = {show: options.tls_context(show_certificate=show) for show in (True, False)}
+        self._stamps = _stamps(options.files)
+        self._looked_at = 0.0
+        self._pools: dict[tuple[bool, str | None], AiohttpTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request its way."""
+        self._reload()
+        way = (request.url.host in self._own_hosts, self._options.proxies.proxy_for(request.url))
+        if way not in self._pools:
+            show_certificate, proxy = way
+            self._pools[way] = _pool(self._concurrency, self._contexts[show_certificate], proxy)
+        return await self._pools[way].handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    def _reload(self) -> None:
+        """Read changed files again, now and then; what cannot be used is said and changes nothing."""
+        now = asyncio.get_running_loop().time()
+        if not self._options.files or now < self._looked_at + _RELOAD_SECONDS:
+            return
+        self._looked_at = now
+        stamps = _stamps(self._options.files)
+        if stamps == self._stamps:
+            return
+        self._stamps = stamps
+        try:
+            # First aside: half of a new pair would spoil the context.
+            self._options.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), show_certificate=True)
+            for show_certificate, context in self._contexts.items():
+                self._options.load_into(context, show_certificate=show_certificate)
+        except TransportOptionsError as error:
+            _log.warning("changed file cannot be used", option=error.option, trouble=str(error))
+
+
+def _stamps(files: Iterable[Path]) -> list[tuple[int, int, int] | None]:
+    return [_stamp(file) for file in files]
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    option_of_key = "client_key_file" if key is not None else "client_certificate_file"
+
+    def refuse() -> NoReturn:
+        raise TransportOptionsError(option_of_key, "expected a key without a passphrase")
+
+    _check_readable("client_certificate_file", certificate)
+    if key is not None:
+        _check_readable("client_key_file", key)
+    try:
+        context.load_cert_chain(certificate, key, password=refuse)
+    except ssl.SSLError as error:
+        expected = "expected the certificate's key, as PEM"
+        if key is None:
+            expected = "expected a certificate and its key, as PEM"
+        raise TransportOptionsError(option_of_key, expected) from error
+
+
+def _check_readable(option: str, file: Path) -> None:
+    try:
+        with file.open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        detail = f"expected a file that can be read: {os.strerror(error.errno or 0)}"
+        raise TransportOptionsError(option, detail) from error
