@@ -69,10 +69,13 @@ class Listing:
         try:
             here = httpx.URL(url)
             target = here.join(link)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise _wrong(answer, "links to a next page that is no address") from error
+        except (httpx.InvalidURL, ValueError):  # no cause: it would repeat the link
+            raise _wrong(answer, "links to a next page that is no address") from None
         if origin(target) != origin(here):
             raise _wrong(answer, "links to a next page on another origin")
+        if target.path != here.path and here.path.endswith(target.path):
+            # Whoever stands in front takes a path away, and does not add it to the links.
+            target = here.copy_with(query=target.query)
         return str(target)
 
 

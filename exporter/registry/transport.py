@@ -374,7 +374,8 @@ def _connection_trouble(cause: BaseException) -> str:
     if isinstance(cause, aiohttp.ServerDisconnectedError):
         return "the connection was closed before an answer"
     system_error = cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else cause
-    if "[SSL" in str(system_error):  # its number is none of the system's
-        return "TLS broke off"
     number = getattr(system_error, "errno", None)
+    closed_meanwhile = isinstance(system_error, ConnectionResetError) and number is None
+    if "[SSL" in str(system_error) or closed_meanwhile:  # the number is none of the system's
+        return "TLS broke off"
     return os.strerror(number).lower() if isinstance(number, int) and number > 0 else "no connection"

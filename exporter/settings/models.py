@@ -84,7 +84,7 @@ class RegistryDefaults(BaseModel):
     `images` name is walked."""
 
     interval: Duration = 900.0
-    """How often a cycle begins."""
+    """How often a cycle begins. One that failed is followed by another within a minute."""
 
     concurrency: Annotated[int, whole_number(1, 1000)] = _CYCLE.concurrency
     """How many requests are under way at once."""

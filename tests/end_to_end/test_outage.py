@@ -129,7 +129,8 @@ async def test_an_emptied_revision_link_is_an_error_for_ever_and_pages_as_stuck(
         if manifest.digest != images["team/web"].root.digest
     )
     registry.damage.empty_revision_link("team/web", child.digest)
-    await prometheus.wait_for_alerts(is_firing(STUCK), what=STUCK)
+    # RegistryIntegrityUnverified follows a little later.
+    await prometheus.wait_for_alerts(lambda alerts: STUCK in firing(alerts), what=STUCK)
     assert await exporter.value("stuck_references", repository="team/web") == 1
     labels = {"repository": "team/web", "kind": "child", "reason": "server_error"}
     assert await exporter.value("unverified_references", **labels) == 1

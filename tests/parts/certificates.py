@@ -6,6 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509 import load_pem_x509_certificate
 
 
@@ -26,6 +32,14 @@ class Pair:
         """The certificate's number, as `getpeercert` has it."""
         number = load_pem_x509_certificate(self.certificate.read_bytes()).serial_number
         return f"{number:X}".zfill(len(f"{number:X}") + len(f"{number:X}") % 2)
+
+    def lock_key(self, file: Path) -> Path:
+        """Write the key into a file, behind a passphrase."""
+        key = load_pem_private_key(self.key.read_bytes(), None)
+        file.write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase"))
+        )
+        return file
 
     def server_context(self, clients: Path | None = None) -> ssl.SSLContext:
         """What a server of the tests itself needs to speak TLS; it asks for a certificate of `clients`."""

@@ -17,6 +17,7 @@ class ForwardProxy:
     url: str = ""
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     refuses: int | None = None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def lines(self) -> list[str]:
@@ -24,8 +25,11 @@ class ForwardProxy:
         return [line.removesuffix(" HTTP/1.1") for line, _ in self.requests]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await self._forward(reader, writer)
+        task = asyncio.ensure_future(self._forward(reader, writer))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await task
         writer.close()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -42,10 +46,8 @@ class ForwardProxy:
         if method == "CONNECT":
             writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         else:
-            lines = [
-                f"{method} {url.path}{'?' if url.query else ''}{url.query} HTTP/1.1",
-                "Connection: close",
-            ]
+            path = target.removeprefix(f"{url.scheme}://{url.netloc}")
+            lines = [f"{method} {path} HTTP/1.1", "Connection: close"]
             lines += [line for line in others if not line.lower().startswith(("proxy-", "connection:"))]
             back.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
         await asyncio.gather(_pump(reader, back), _pump(there, writer))
@@ -69,7 +71,6 @@ async def forward() -> AsyncIterator[ForwardProxy]:
         yield proxy
     finally:
         server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            if getattr(task.get_coro(), "__qualname__", "") == "ForwardProxy.serve":
-                task.cancel()
-                await asyncio.wait({task})
+        for task in proxy.tasks:
+            task.cancel()
+        await asyncio.gather(*proxy.tasks, return_exceptions=True)

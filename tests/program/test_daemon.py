@@ -281,7 +281,7 @@ async def test_first_cycle_that_fails_is_followed_within_a_minute(running: Runni
 
 
 async def test_slot_within_the_minute_is_not_waited_beyond(running: Running):
-    """A failure delays no cycle and adds none where the next one begins sooner, or at the same moment."""
+    """A failure delays no cycle: the next one begins in its slot, or at once where that has passed."""
     cycle = cycle_of(running, [50.0, 10.0, 40.0, 0.0], failing(1, 2, 3))
     async with running.daemon(("a", 100.0, cycle)):
         await running.clock.pass_until(1000 + 350)

@@ -15,9 +15,9 @@ from exporter.registry.transport import Answer
 HERE = "http://registry.example:5000/v2/_catalog?n=1000"
 
 
-def page(names: object, link: str | None = None) -> Answer:
+def page(names: object, link: str | None = None, field: str = "repositories") -> Answer:
     headers = httpx.Headers([] if link is None else [(b"Link", link.encode("latin-1"))])
-    body = json.dumps({"repositories": names}).encode()
+    body = json.dumps({field: names}).encode()
     return Answer("GET", "/v2/_catalog", 200, headers, body)
 
 
@@ -94,6 +94,17 @@ def test_link_to_an_earlier_page_is_refused():
     assert second is not None
     back = page(["b"], '</v2/_catalog?n=1000>; rel="next"')
     assert trouble(listing, back, second) == "GET /v2/_catalog lists repositories without end"
+
+
+def test_link_that_leaves_out_the_path_of_the_registry_stays_below_it():
+    """A proxy that takes `/registry` away leaves it out of the links of who is behind it, too."""
+    here = "https://host.example/registry/v2/team/app/tags/list?n=1000"
+    for link, following in {
+        "/v2/team/app/tags/list?n=1000&last=b": f"{here}&last=b",
+        "/registry/v2/team/app/tags/list?n=1000&last=c": f"{here}&last=c",
+        "/v2/other/app/tags/list?last=d": "https://host.example/v2/other/app/tags/list?last=d",
+    }.items():
+        assert Listing("tags").add(page(["a"], f'<{link}>; rel="next"', field="tags"), here) == following
 
 
 def test_ten_pages_in_a_row_may_bring_nothing_new():

@@ -1,19 +1,33 @@
 """Certificates and a token service, and retries that do not log."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
 import stamina
+import uvloop
 
 from tests.parts.certificates import Authority
 from tests.parts.token_service import TokenService, serve_tokens
 
+Loop = Callable[[], asyncio.AbstractEventLoop]
+# What depends on how a loop makes connections is tested on the loop of the program, too.
+_ON_EVERY_LOOP = {"test_connections.py"}
 
-@pytest.fixture(scope="session", autouse=True)
-def quiet_retries() -> Iterator[None]:
-    """Keep the library that repeats requests from logging each of them."""
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Loop]:
+    loops: dict[str, Loop] = {"asyncio": asyncio.new_event_loop}
+    if item.path.name in _ON_EVERY_LOOP:
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops
+
+
+@pytest.fixture(autouse=True)
+def no_waiting() -> Iterator[None]:
+    """As many attempts as ever, but no waiting between them, and no word about them."""
     stamina.instrumentation.set_on_retry_hooks(())
-    yield
+    with stamina.set_testing(testing=True, attempts=100, cap=True):
+        yield
     stamina.instrumentation.set_on_retry_hooks(None)
 
 

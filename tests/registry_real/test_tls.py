@@ -1,4 +1,4 @@
-"""TLS with an authority that only the operator knows: docker-registry, and nginx that wants to know its clients."""
+"""TLS with an authority that only the operator knows: docker-registry, and nginx that wants certificates."""
 
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +23,7 @@ from tests.registry.recording import Recorded, Recorder, Say, record
 from tests.registry_real.walking import outcome, put, walk
 
 NOT_AGREED = "GET /v2/ failed: TLS could not be agreed on"
+BROKE_OFF = "GET /v2/ failed: TLS broke off"
 
 
 async def ping(url: str, options: TransportOptions | None = None, **more: object) -> str:
@@ -93,10 +94,11 @@ async def test_certificate_that_is_not_good_for_the_registry_is_refused(
     ]
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
 @pytest.mark.parametrize("verified", [True, False], ids=["verified", "insecure_skip_verify"])
 @pytest.mark.parametrize(
     ("newest", "message"),
-    [(ssl.TLSVersion.TLSv1_1, NOT_AGREED), (ssl.TLSVersion.TLSv1_2, ""), (ssl.TLSVersion.TLSv1_3, "")],
+    [(ssl.TLSVersion.TLSv1_1, BROKE_OFF), (ssl.TLSVersion.TLSv1_2, ""), (ssl.TLSVersion.TLSv1_3, "")],
     ids=["1.1", "1.2", "1.3"],
 )
 async def test_tls_is_1_2_at_least(
@@ -105,9 +107,8 @@ async def test_tls_is_1_2_at_least(
     """Whether or not the certificate is looked at."""
     context = authority.issue("127.0.0.1").server_context()
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning) if newest is ssl.TLSVersion.TLSv1_1 else _nothing():
-        context.minimum_version = min(newest, ssl.TLSVersion.TLSv1_2)
-        context.maximum_version = newest
+    context.minimum_version = min(newest, ssl.TLSVersion.TLSv1_2)
+    context.maximum_version = newest
     options = TransportOptions(ca_file=authority.file, insecure_skip_verify=not verified)
     async with record(tls=context) as server:
         assert await ping(f"https://127.0.0.1:{server.port}", options) == message
@@ -224,60 +225,58 @@ def test_files_that_can_be_used_are_no_error(authority: Authority, pair: Pair):
     TransportOptions(None, *pair.files, insecure_skip_verify=True).check()
 
 
-@pytest.mark.parametrize(
-    ("options", "option", "message"),
-    [
-        (("absent",), "ca_file", "expected a file that can be read: No such file or directory"),
-        (("folder",), "ca_file", "expected a file that can be read: Is a directory"),
-        (("empty",), "ca_file", "expected a file of certificates, as PEM"),
-        (("garbage",), "ca_file", "expected a file of certificates, as PEM"),
-        (("key",), "ca_file", "expected a file of certificates, as PEM"),
-        (
-            (None, "absent"),
-            "client_certificate_file",
-            "expected a file that can be read: No such file or directory",
-        ),
-        ((None, "certificate"), "client_certificate_file", "expected a certificate and its key, as PEM"),
-        ((None, "garbage"), "client_certificate_file", "expected a certificate and its key, as PEM"),
-        (
-            (None, "certificate", "absent"),
-            "client_key_file",
-            "expected a file that can be read: No such file or directory",
-        ),
-        ((None, "certificate", "garbage"), "client_key_file", "expected the certificate's key, as PEM"),
-        ((None, "certificate", "other key"), "client_key_file", "expected the certificate's key, as PEM"),
-        ((None, "certificate", "locked"), "client_key_file", "expected a key without a passphrase"),
-        ((None, "both locked"), "client_certificate_file", "expected a key without a passphrase"),
-        ((None, None, "key"), "client_key_file", "expected a client_certificate_file beside it"),
-    ],
-)
-async def test_file_that_cannot_be_used_is_an_error_that_names_its_option(
-    options: tuple[str | None, ...],
-    option: str,
-    message: str,
-    pair: Pair,
-    authority: Authority,
-    tmp_path: Path,
-):
-    """So that the settings can say which key is wrong, and what was expected."""
-    files = {
-        "absent": tmp_path / "absent",
+@pytest.fixture
+def files(pair: Pair, authority: Authority, tmp_path: Path) -> dict[str | None, Path | None]:
+    """Files of every kind, by name."""
+    named = {name: tmp_path / name for name in ("absent", "empty", "garbage", "locked", "both locked")}
+    named["empty"].touch()
+    named["garbage"].write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
+    pair.lock_key(named["locked"])
+    named["both locked"].write_bytes(pair.certificate.read_bytes() + named["locked"].read_bytes())
+    return {
+        None: None,
+        **named,
         "folder": tmp_path,
-        "empty": tmp_path / "empty",
-        "garbage": tmp_path / "garbage",
         "certificate": pair.certificate,
         "key": pair.key,
         "other key": authority.issue("other.example").key,
-        "locked": _locked(pair, tmp_path / "locked"),
-        "both locked": tmp_path / "both",
     }
-    files["empty"].touch()
-    files["garbage"].write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
-    files["both locked"].write_bytes(pair.certificate.read_bytes() + files["locked"].read_bytes())
-    given = TransportOptions(*[files[name] if name is not None else None for name in options])
+
+
+ABSENT = "expected a file that can be read: No such file or directory"
+NO_CERTIFICATES = "expected a file of certificates, as PEM"
+NO_PAIR = "expected a certificate and its key, as PEM"
+NO_KEY = "expected the certificate's key, as PEM"
+LOCKED = "expected a key without a passphrase"
+
+
+@pytest.mark.parametrize(
+    ("names", "option", "message"),
+    [
+        (["absent"], "ca_file", ABSENT),
+        (["folder"], "ca_file", "expected a file that can be read: Is a directory"),
+        (["empty"], "ca_file", NO_CERTIFICATES),
+        (["garbage"], "ca_file", NO_CERTIFICATES),
+        (["key"], "ca_file", NO_CERTIFICATES),
+        ([None, "absent"], "client_certificate_file", ABSENT),
+        ([None, "certificate"], "client_certificate_file", NO_PAIR),
+        ([None, "garbage"], "client_certificate_file", NO_PAIR),
+        ([None, "certificate", "absent"], "client_key_file", ABSENT),
+        ([None, "certificate", "garbage"], "client_key_file", NO_KEY),
+        ([None, "certificate", "other key"], "client_key_file", NO_KEY),
+        ([None, "certificate", "locked"], "client_key_file", LOCKED),
+        ([None, "both locked"], "client_certificate_file", LOCKED),
+        ([None, None, "key"], "client_key_file", "expected a client_certificate_file beside it"),
+    ],
+)
+async def test_file_that_cannot_be_used_is_an_error_that_names_its_option(
+    names: list[str | None], option: str, message: str, files: dict[str | None, Path | None]
+):
+    """So that the settings can say which key is wrong, and what was expected."""
+    options = TransportOptions(*[files[name] for name in names])
     with pytest.raises(TransportOptionsError) as caught:
-        given.check()
+        options.check()
     assert (caught.value.option, str(caught.value)) == (option, message)
     with pytest.raises(TransportOptionsError):
-        async with open_client("https://registry.example", transport_options=given):
+        async with open_client("https://registry.example", transport_options=options):
             pass
