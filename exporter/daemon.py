@@ -91,8 +91,8 @@ class _Schedule:
     """When a registry's cycles begin: soon after the start, then on a grid of its own.
 
     The grids of all registries are spread over the interval, so that a daemon's load is even. The first
-    cycles do not wait for theirs: nobody wants to wait an interval to learn what is broken. Nor do those after
-    a cycle that failed.
+    cycles do not wait for theirs: nobody wants to wait an interval to learn what is broken. Nor do
+    those after a cycle that failed.
     """
 
     first: float

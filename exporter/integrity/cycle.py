@@ -17,7 +17,7 @@ from exporter.integrity.manifests import ManifestCache
 from exporter.integrity.options import CycleOptions, RepositoryOverride, Scope, override_for
 from exporter.integrity.proofs import BlobInquiry, DataProofs, RangeSupport
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
-from exporter.integrity.rules import platform_rule_for
+from exporter.integrity.rules import IgnoreRule, platform_rule_for
 from exporter.integrity.walk import RepositoryWalk, WalkContext
 from exporter.integrity.workers import Batch, Workers
 from exporter.oci import Digest, InvalidValueError, check_repository, quoted
@@ -122,9 +122,11 @@ class Cycle:
             listed = await self._repositories(context)
         except RegistryError as error:
             now = datetime.now(UTC)
-            kept = {name: carry(name, report, None, now) for name, report in known.items()}
+            kept = {
+                name: carry(name, report, None, now, self._options.ignore) for name, report in known.items()
+            }
             return _Walked(Outcome.FAILED, kept, str(error))
-        names, repositories = _sort(listed, known)
+        names, repositories = _sort(listed, known, self._options.ignore)
         scopes = self._scopes(names)
         repositories |= {name: RepositoryReport(name, walked=True) for name in names if name not in scopes}
         workers = Workers(self._options.concurrency)
@@ -209,7 +211,7 @@ class Cycle:
         except Exception as error:  # noqa: BLE001 - logged and reported
             # A fault of ours in one repository must not cost the others their walk.
             structlog.get_logger().exception("the walk failed", registry=self.name, repository=name)
-            return _left(
+            return self._left(
                 name, previous, unverified(Reason.PROTOCOL, f"the walk failed: {type(error).__name__}")
             )
 
@@ -227,9 +229,9 @@ class Cycle:
         if walk.listing is INTACT:
             await confirm(walk, self._options.confirm_delay)
         if walk.listing is not INTACT and not walk.graph.tags:
-            return _left(name, previous, walk.listing)
+            return self._left(name, previous, walk.listing)
         if context.circuit.open_for(name):
-            return _left(
+            return self._left(
                 name,
                 previous,
                 left_alone(
@@ -239,9 +241,12 @@ class Cycle:
         self._cache.keep(name, walk.met_manifests)
         return conclude(walk, previous, datetime.now(UTC), self._options.ignore)
 
+    def _left(self, name: str, previous: RepositoryReport | None, judgement: Judgement) -> RepositoryReport:
+        return carry(name, previous, judgement, datetime.now(UTC), self._options.ignore)
+
 
 def _sort(
-    listed: Iterable[str], known: Mapping[str, RepositoryReport]
+    listed: Iterable[str], known: Mapping[str, RepositoryReport], ignore: Iterable[IgnoreRule]
 ) -> tuple[list[str], dict[str, RepositoryReport]]:
     """Tell names that can be asked for from those that cannot; of the latter a few are reported."""
     names: list[str] = []
@@ -253,13 +258,9 @@ def _sort(
             if len(invalid) < _MOST_INVALID_NAMES:
                 judgement = unverified(Reason.PROTOCOL, f"the catalog lists it, but {error}")
                 shown = quoted(name)
-                report = carry(shown, known.get(shown), judgement, datetime.now(UTC))
+                report = carry(shown, known.get(shown), judgement, datetime.now(UTC), ignore)
                 invalid[shown] = replace(report, walked=True)
     return names, invalid
-
-
-def _left(name: str, previous: RepositoryReport | None, judgement: Judgement) -> RepositoryReport:
-    return carry(name, previous, judgement, datetime.now(UTC))
 
 
 def suspicion(report: Report, previous: Report | None) -> str | None:

@@ -28,7 +28,8 @@ def conclude(
     """Report a repository that was walked to its end.
 
     A reference that answered an error keeps an earlier `broken` verdict, stale; a verdict below something
-    that could not be resolved is kept too, until the tag is known to be gone.
+    that could not be resolved is kept too, until the tag is known to be gone. What `ignore` hides is neither
+    stale nor stuck, and leaves nothing unverified.
     """
     graph = walk.graph
     previous = previous or RepositoryReport(walk.name, walked=False)
@@ -42,20 +43,23 @@ def conclude(
     if walk.names is not INTACT:
         findings.append(_listing_finding(walk.name, walk.names, earlier.get(_LISTING), now))
     findings = hide(findings, ignore, now)
-    skipped = Counter(finding.kind for finding in findings if finding.verdict is Verdict.SKIPPED)
+    hidden = _hidden(findings)
+    # What is kept from earlier, and the tag list, are not among the checked.
+    skipped = Counter(reference.kind for reference in hidden & found.keys())
     roots = len(graph.tags) + len(walk.scope.images)
     checked = {Kind.TAG: roots, **{kind: len(seen) for kind, seen in walk.seen.items()}}
-    unverified = any(finding.verdict is Verdict.UNVERIFIED or finding.stale for finding in findings)
+    told = [finding for finding in findings if finding.verdict is not Verdict.SKIPPED]
+    unverified = any(finding.verdict is Verdict.UNVERIFIED or finding.stale for finding in told)
     return RepositoryReport(
         walk.name,
         walked=True,
         tags=len(graph.tags),
         checked={kind: max(0, count - skipped[kind]) for kind, count in checked.items()},
         findings=tuple(sorted(findings, key=lambda finding: finding.order)),
-        stale=sum(streak.kept for streak in errors.values())
-        + sum(finding.stale and finding.reference not in errors for finding in findings),
-        stuck=_stuck(errors),
-        ignored=skipped.total() + len(walk.unmirrored),
+        stale=sum(streak.kept for reference, streak in errors.items() if reference not in hidden)
+        + sum(finding.stale and finding.reference not in errors for finding in told),
+        stuck=_stuck(errors, hidden),
+        ignored=len(hidden) + len(walk.unmirrored),
         last_verified=previous.last_verified if unverified else now,
         roots={**graph.kept_roots, **graph.roots},
         errors=errors,
@@ -63,7 +67,11 @@ def conclude(
 
 
 def carry(
-    name: str, previous: RepositoryReport | None, judgement: Judgement | None, now: datetime
+    name: str,
+    previous: RepositoryReport | None,
+    judgement: Judgement | None,
+    now: datetime,
+    ignore: Iterable[IgnoreRule] = (),
 ) -> RepositoryReport:
     """Report a repository that was not walked to its end: all it had is kept, stale.
 
@@ -80,12 +88,18 @@ def carry(
         earlier = next((finding for finding in previous.findings if finding.reference == _LISTING), None)
         findings.append(_listing_finding(name, judgement, earlier, now))
         errors[_LISTING] = _longer(errors.get(_LISTING), judgement, known=False)
+    findings = hide(findings, ignore, now)
+    hidden, before = _hidden(findings), _hidden(previous.findings)
+    newly = Counter(reference.kind for reference in hidden - before - {_LISTING})
+    checked = {kind: max(0, count - newly[kind]) for kind, count in previous.checked.items()}
     return replace(
         previous,
         walked=False,
+        checked=checked,
         findings=tuple(sorted(findings, key=lambda finding: finding.order)),
-        stale=sum(previous.checked.values()),
-        stuck=_stuck(errors),
+        stale=sum(checked.values()),
+        stuck=_stuck(errors, hidden),
+        ignored=previous.ignored + len(hidden) - len(before),
         errors=errors,
     )
 
@@ -116,8 +130,15 @@ def _longer(before: ErrorStreak | None, judgement: Judgement, *, known: bool) ->
     return ErrorStreak(cycles, before.kept if before else known)
 
 
-def _stuck(errors: Mapping[Reference, ErrorStreak]) -> int:
-    return sum(streak.cycles >= STUCK_AFTER for streak in errors.values())
+def _hidden(findings: Iterable[Finding]) -> set[Reference]:
+    return {finding.reference for finding in findings if finding.verdict is Verdict.SKIPPED}
+
+
+def _stuck(errors: Mapping[Reference, ErrorStreak], hidden: set[Reference]) -> int:
+    # What is hidden counts on, so that it is stuck at once when its rule has ended.
+    return sum(
+        streak.cycles >= STUCK_AFTER for reference, streak in errors.items() if reference not in hidden
+    )
 
 
 def _finding(repository: str, breakage: Breakage, before: Finding | None, now: datetime) -> Finding:

@@ -18,6 +18,13 @@ def port_of(url: httpx.URL) -> int | None:
     return url.port or _DEFAULT_PORTS.get(url.scheme)
 
 
+def names_of(url: httpx.URL) -> frozenset[str]:
+    """How the settings may call the host of a URL: with its port or without."""
+    host = url.host.lower()
+    bracketed = f"[{host}]" if ":" in host else host
+    return frozenset({host, bracketed, f"{bracketed}:{port_of(url)}"})
+
+
 def is_web_address(url: httpx.URL) -> bool:
     """Tell whether there can be a web server at a URL."""
     return url.scheme in _DEFAULT_PORTS and bool(url.host) and (url.port or 1) <= _HIGHEST_PORT

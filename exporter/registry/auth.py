@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import httpx
 
 from exporter.oci import quoted
-from exporter.registry.addresses import is_web_address
+from exporter.registry.addresses import is_web_address, names_of
 from exporter.registry.challenges import Challenge, parse_challenges
 from exporter.registry.credentials import (
     Credentials,
@@ -253,7 +253,7 @@ class Authentication:
             realm = httpx.URL(text)
         except (httpx.InvalidURL, ValueError):  # no cause: it would repeat the text
             raise DeniedError("the registry names a token service that is no address") from None
-        by_name = not self._token_hosts.isdisjoint({realm.host, realm.netloc.decode("ascii")})
+        by_name = not self._token_hosts.isdisjoint(names_of(realm))
         same_host = self._url.scheme == "http" and realm.host == self._url.host
         trusted = realm.scheme == "https" or same_host or by_name
         if not trusted or not is_web_address(realm) or realm.userinfo:

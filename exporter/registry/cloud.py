@@ -22,10 +22,11 @@ from exporter.registry.credentials import (
 
 _DISTRIBUTION: Final = "registry-integrity-exporter"
 _EARLIER: Final = timedelta(minutes=5)  # renewed so long before the end
+_PATIENCE: Final = timedelta(seconds=30)  # before what failed is tried again
 _SDK_TIMEOUT: Final = 30.0
 _GOOGLE_SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _AZURE_SCOPE: Final = "https://containerregistry.azure.net/.default"
-_AZURE_LIFETIME: Final = timedelta(hours=3)
+_AZURE_LIFETIME: Final = timedelta(hours=1)  # it lasts three
 _OK: Final = 200
 
 
@@ -77,44 +78,55 @@ def cloud_credentials(provider: CloudProvider, url: str) -> CredentialSource:
 
 
 class LeasedCredentials:
-    """Secrets that end, each renewed a while before; one that cannot be renewed is used to its end."""
+    """Secrets that end, each renewed a while before; one that cannot be renewed is used to its end.
+
+    What failed is not tried for each of thousands of repositories.
+    """
 
     def __init__(self, provider: CloudProvider, cloud: Cloud) -> None:
         """Lease from a cloud."""
         self._provider = provider
         self._cloud = cloud
         self._lease: Lease | None = None
+        self._trouble = ""
+        self._try_again_at = datetime.min.replace(tzinfo=UTC)
         self._lock = asyncio.Lock()
 
     async def find(self, repository: str) -> Secret | None:  # noqa: ARG002 - the protocol's
         """Give the secret, renewed where it is time."""
         async with self._lock:
-            lease, now = self._lease, datetime.now(UTC)
-            if lease is None or lease.expires_at - _EARLIER <= now:
-                lease = await self._renew(lease if lease is not None and lease.expires_at > now else None)
-                self._lease = lease
-            return lease.secret
+            now = _now()
+            due = self._lease is None or self._lease.expires_at - _EARLIER <= now
+            if due and self._try_again_at <= now:
+                await self._renew()
+            if self._lease is None or self._lease.expires_at <= _now():
+                raise CredentialsError(f"{_NAMES[self._provider]} gave none: {self._trouble}")
+            return self._lease.secret
 
-    async def _renew(self, old: Lease | None) -> Lease:
+    async def _renew(self) -> None:
         try:
             async with asyncio.timeout(_SDK_TIMEOUT):
-                return await asyncio.to_thread(self._cloud.lease)
-        except Exception as error:
-            if old is not None:
-                return old
-            # Only the kind: what an SDK says may hold anything.
-            what = f"{_NAMES[self._provider]} gave no credentials: {type(error).__name__}"
-            raise CredentialsError(what) from error
+                self._lease = await asyncio.to_thread(self._cloud.lease)
+        except Exception as error:  # noqa: BLE001 - an SDK may raise anything
+            # Its kind alone: what it says may hold anything.
+            self._trouble = str(error) if isinstance(error, CredentialsError) else type(error).__name__
+            self._try_again_at = _now() + _PATIENCE
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class _Ecr:
     """Amazon's, whose token is good for twelve hours."""
 
     def __init__(self, host: re.Match[str]) -> None:
-        boto3 = importlib.import_module("boto3")
-        public = host["region"] is None
+        boto3, config = importlib.import_module("boto3"), importlib.import_module("botocore.config")
+        region = host["region"]
         self._client: Any = boto3.client(
-            "ecr-public" if public else "ecr", region_name="us-east-1" if public else host["region"]
+            "ecr" if region else "ecr-public",
+            region_name=region or "us-east-1",
+            config=config.Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2}),
         )
 
     def lease(self) -> Lease:
@@ -129,8 +141,8 @@ class _Google:
     """Artifact Registry and what is left of Container Registry: an access token is the password."""
 
     def __init__(self, _host: re.Match[str]) -> None:
-        self._auth = importlib.import_module("google.auth")
-        self._requests = importlib.import_module("google.auth.transport.requests")
+        self._auth: Any = importlib.import_module("google.auth")
+        self._requests: Any = importlib.import_module("google.auth.transport.requests")
         self._credentials: Any = None
 
     def lease(self) -> Lease:
@@ -138,7 +150,7 @@ class _Google:
         if self._credentials is None:
             self._credentials, _ = self._auth.default(scopes=[_GOOGLE_SCOPE])
         self._credentials.refresh(self._requests.Request())
-        expiry = self._credentials.expiry.replace(tzinfo=UTC)  # naive, and UTC
+        expiry = self._credentials.expiry.replace(tzinfo=UTC)  # it is naive, and in UTC
         return Lease(Credentials("oauth2accesstoken", self._credentials.token), expiry)
 
 
@@ -146,22 +158,21 @@ class _Azure:
     """ACR, which gives an identity token of its own for Entra's access token."""
 
     def __init__(self, host: re.Match[str]) -> None:
-        identity = importlib.import_module("azure.identity")
+        identity: Any = importlib.import_module("azure.identity")
         self._host = host[0]
-        self._credential: Any = identity.DefaultAzureCredential()
+        self._credential = identity.DefaultAzureCredential()
 
     def lease(self) -> Lease:
         """Exchange the access token."""
-        token = self._credential.get_token(_AZURE_SCOPE)
-        now = datetime.now(UTC)
+        token = self._credential.get_token(_AZURE_SCOPE).token
         answer = httpx.post(
             f"https://{self._host}/oauth2/exchange",
-            data={"grant_type": "access_token", "service": self._host, "access_token": token.token},
-            timeout=_SDK_TIMEOUT,
+            data={"grant_type": "access_token", "service": self._host, "access_token": token},
+            timeout=10.0,
         )
         if answer.status_code != _OK:
-            raise CredentialsError(f"the exchange answered {answer.status_code}")
-        return Lease(IdentityToken(answer.json()["refresh_token"]), now + _AZURE_LIFETIME)
+            raise CredentialsError(f"POST https://{self._host}/oauth2/exchange answered {answer.status_code}")
+        return Lease(IdentityToken(answer.json()["refresh_token"]), _now() + _AZURE_LIFETIME)
 
 
 _NAMES: Final = {
@@ -172,7 +183,7 @@ _NAMES: Final = {
 _CLOUDS: Final[dict[CloudProvider, tuple[re.Pattern[str], Callable[[re.Match[str]], Cloud]]]] = {
     CloudProvider.ECR: (
         re.compile(
-            r"[0-9]{12}\.dkr[.-]ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.(amazonaws\.com(\.cn)?|on\.(aws|amazonwebservices\.com\.cn))"
+            r"[0-9]{12}\.dkr[.-]ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.(amazonaws\.(com(\.cn)?|eu)|on\.(aws|amazonwebservices\.com\.cn))"
             r"|public\.ecr\.aws|ecr-public\.aws\.com"
         ),
         _Ecr,

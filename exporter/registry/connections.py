@@ -15,6 +15,7 @@ import structlog
 from aiohttp.abc import ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
+from exporter.registry.addresses import names_of
 from exporter.registry.proxies import NO_PROXIES, Proxies, is_loopback
 
 _RELOAD_SECONDS: Final = 10.0
@@ -145,7 +146,7 @@ class _Routes(httpx.AsyncBaseTransport):
     def __init__(self, concurrency: int, options: TransportOptions, own_hosts: frozenset[str]) -> None:
         self._concurrency = concurrency
         self._options = options
-        self._own_hosts = own_hosts
+        self._own_hosts = frozenset(host.lower() for host in own_hosts)
         self._contexts = {show: options.tls_context(show_certificate=show) for show in (True, False)}
         self._stamps = _stamps(options.files)
         self._looked_at = 0.0
@@ -154,7 +155,8 @@ class _Routes(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request its way."""
         self._reload()
-        way = (request.url.host in self._own_hosts, self._options.proxies.proxy_for(request.url))
+        own = not self._own_hosts.isdisjoint(names_of(request.url))
+        way = (own, self._options.proxies.proxy_for(request.url))
         if way not in self._pools:
             show_certificate, proxy = way
             self._pools[way] = _pool(self._concurrency, self._contexts[show_certificate], proxy)

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import time
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -306,12 +307,13 @@ async def _body_of(
 ) -> bytes:
     body = bytearray()
     try:
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) >= longest and cut:
-                return bytes(body[:longest])
-            if len(body) > longest:
-                raise TooLargeError(method, path, f"answered with more than {longest} bytes")
+        async with _chunks_of(response) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) >= longest and cut:
+                    return bytes(body[:longest])
+                if len(body) > longest:
+                    raise TooLargeError(method, path, f"answered with more than {longest} bytes")
     except (httpx.TransportError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
         if _timed_out(error):
             raise TimedOutError(method, path, "stopped in the middle of its body") from error
@@ -321,12 +323,25 @@ async def _body_of(
     return bytes(body)
 
 
+@asynccontextmanager
+async def _chunks_of(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Read a body as it comes, and close what reads it: where that is a generator, the loop would have to."""
+    if not isinstance(response.stream, httpx.AsyncByteStream):
+        raise TypeError("the transport answered with a body that cannot be awaited")
+    chunks = response.stream.__aiter__()
+    try:
+        yield chunks
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
+
+
 async def _error_body_of(response: httpx.Response) -> bytes:
     """Read what explains an error, as far as it comes: the status says enough without it."""
     body = bytearray()
     with suppress(TimeoutError, httpx.TransportError, httpx.StreamError, aiohttp.ClientError, OSError):
-        async with asyncio.timeout(_ERROR_BODY_SECONDS):
-            async for chunk in response.aiter_raw():
+        async with asyncio.timeout(_ERROR_BODY_SECONDS), _chunks_of(response) as chunks:
+            async for chunk in chunks:
                 body += chunk
                 if len(body) >= _ERROR_BODY:
                     break

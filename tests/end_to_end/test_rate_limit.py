@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from sample import content
-from sample.registry import DockerRegistry
 from sample.store import store
 from tests.parts.exporter import probe
 from tests.parts.fixtures import StartNginx, StartRegistry
@@ -12,7 +11,7 @@ from tests.parts.fixtures import StartNginx, StartRegistry
 async def test_a_cycle_behind_a_rate_limit_leaves_nothing_unverified(
     start_registry: StartRegistry, start_nginx: StartNginx, tmp_path: Path
 ) -> None:
-    registry: DockerRegistry = start_registry()
+    registry = start_registry()
     for number in range(30):
         store(registry.storage, f"team/app-{number}", content.image(f"app {number}"), "latest")
     nginx = start_nginx(

@@ -13,6 +13,7 @@ from tests.faults.victims import CONTENTS, KINDS, TAG, expected, path_of, walk
 from tests.parts.fixtures import StartNginx, StartRegistry
 from tests.parts.nginx import Nginx
 from tests.parts.twins import ACCEPT
+from tests.parts.waiting import wait_until
 
 StartProxy = Callable[..., Nginx]
 
@@ -175,9 +176,12 @@ async def test_a_cache_that_serves_cut_bodies_is_not_intact(
     async with httpx.AsyncClient(base_url=nginx.url, headers=ACCEPT, trust_env=False) as client:
         for kind in KINDS:
             (await client.get(path_of(kind))).raise_for_status()
-    stored = [file for file in cache.iterdir() if file.is_file()]
-    assert len(stored) == len(KINDS)
-    for file in stored:
+
+    async def stored() -> list[Path]:
+        return [file for file in cache.iterdir() if file.is_file()]
+
+    # What nginx has answered it may still be writing down.
+    for file in await wait_until(stored, lambda files: len(files) == len(KINDS), what="all of it cached"):
         head, separator, body = file.read_bytes().partition(b"\r\n\r\n")
         assert len(body) > kept
         file.write_bytes(head + separator + body[:kept])

@@ -7,6 +7,7 @@ import pytest
 
 from exporter.integrity import Outcome
 from sample import content as make
+from tests.integrity import by_hand
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken, unverified
 from tests.integrity.scripted import ScriptedRegistry, blob, fail, manifest, status, tag_list
@@ -119,6 +120,23 @@ async def test_below_what_cannot_be_resolved_broken_stays_broken(registry: Scrip
         assert next(report.findings()).first_seen == next(first.findings()).first_seen
 
 
+async def test_below_a_tag_that_cannot_be_resolved_a_misdescribed_child_stays_broken(
+    registry: ScriptedRegistry,
+):
+    """The child is intact, but the index is as wrong about it as before."""
+    child = INDEX.manifests[0]
+    root = by_hand.index({**child.descriptor(), "size": child.size + 1})
+    registry.store("app", by_hand.content(root), "latest")
+    watcher = Watcher(registry)
+    expected = broken("app", "child", CHILD, "latest", reason="size_mismatch")
+    assert await watcher.findings() == [expected]
+    registry.on("*", manifest("app", "latest"), ERROR)
+    assert await watcher.findings() == [
+        replace(expected, stale=True),
+        unverified("app", "tag", None, "latest", reason="forbidden"),
+    ]
+
+
 async def test_below_a_tag_that_cannot_be_resolved_what_has_healed_is_no_finding(
     registry: ScriptedRegistry,
 ):
@@ -155,6 +173,21 @@ async def test_below_a_child_that_cannot_be_read_any_more_broken_stays_broken(re
     assert await watcher.findings() == [
         unverified("app", "child", CHILD, "latest", reason="forbidden"),
         broken("app", "layer", LAYER, "latest", stale=True),
+    ]
+
+
+async def test_a_tag_that_moved_leaves_behind_what_was_broken(registry: ScriptedRegistry):
+    """Also when what it leads to now answers an error, as long as that was read before."""
+    other = make.index([make.image("other", layers=1)])
+    registry.store("app", other, "other")
+    del registry.blobs["app", LAYER]
+    watcher = Watcher(registry)
+    await watcher.walk()
+    registry.tags["app"]["latest"] = other.digest
+    child = other.manifests[0].digest
+    registry.on("*", manifest("app", child), ERROR)
+    assert await watcher.findings() == [
+        unverified("app", "child", child, "latest", "other", reason="forbidden")
     ]
 
 

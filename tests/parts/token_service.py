@@ -52,6 +52,7 @@ class TokenService:
     denied: set[str] = field(default_factory=set)
     refused: Callable[[TokenRequest], int | None] = lambda _request: None
     requests: list[TokenRequest] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
 
     @property
     def registry_options(self) -> dict[str, Any]:
@@ -80,6 +81,7 @@ class TokenService:
         if status is not None:
             return web.Response(status=status)
         token = self._sign(asked)
+        self.given.append(token)
         return web.json_response({"token": token, "access_token": token, "expires_in": self.lifetime})
 
     async def _identify(self, request: web.BaseRequest) -> TokenRequest | None:

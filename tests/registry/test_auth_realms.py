@@ -30,6 +30,10 @@ TRUSTED = [
     pytest.param(HTTP, "http://auth.example/token", ("auth.example",), id="http allowed by name"),
     pytest.param(HTTP, "http://auth.example:81/token", ("AUTH.example:81",), id="allowed with its port"),
     pytest.param(HTTPS, "http://auth.example:81/token", ("auth.example",), id="http for https, by name"),
+    pytest.param(HTTP, "http://auth.example/token", ("auth.example:80",), id="the default port by name"),
+    pytest.param(HTTP, "http://[fd00::1]:81/token", ("[fd00::1]",), id="an address by name"),
+    pytest.param(HTTP, "http://[fd00::1]:81/token", ("fd00::1",), id="an address without brackets"),
+    pytest.param(HTTP, "http://[fd00::1]:81/token", ("[FD00::1]:81",), id="an address and port by name"),
 ]
 REFUSED = [
     pytest.param(HTTPS, "http://auth.example/token", (), id="http elsewhere"),
