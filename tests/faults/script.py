@@ -1,15 +1,13 @@
 """The registry of the victims as a script, byte for byte, so that it can go wrong in any way."""
 
 import asyncio
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 from sample.content import Content
-from tests.artifacts.holdings import Told
-from tests.faults.victims import CONTENTS, TAG, path_of, walk
-from tests.registry.scripted import Reply, ScriptedServer, json_reply, reply
+from tests.faults.victims import CONTENTS, TAG, Walked, path_of, walk_all
+from tests.registry.scripted import Reply, ScriptedServer, json_reply, reply, serve
 
 
 def script(server: ScriptedServer, contents: Mapping[str, Content] = CONTENTS, tag: str = TAG) -> None:
@@ -27,10 +25,10 @@ def script(server: ScriptedServer, contents: Mapping[str, Content] = CONTENTS, t
             server.always(f"GET /v2/{name}/blobs/{digest}", last_byte_of(data))
 
 
-def last_byte_of(data: bytes, total: int | None = None) -> Reply:
+def last_byte_of(data: bytes) -> Reply:
     """Answer a request for the last byte."""
     last = len(data) - 1
-    return reply(206, data[last:], {"Content-Range": f"bytes {last}-{last}/{total or len(data)}"})
+    return reply(206, data[last:], {"Content-Range": f"bytes {last}-{last}/{len(data)}"})
 
 
 def lines_of(kind: str) -> tuple[str, ...]:
@@ -38,19 +36,16 @@ def lines_of(kind: str) -> tuple[str, ...]:
     return tuple(f"{method} {path_of(kind)}" for method in (("HEAD", "GET") if kind == "tag" else ("GET",)))
 
 
-async def walk_script(
-    server: ScriptedServer, folder: Path, environment: Mapping[str, str] | None = None
-) -> tuple[int, dict[str, Any], dict[str, list[Told]]]:
-    """Probe the server; return the exit status, the report and its findings."""
-    return await asyncio.to_thread(walk, server.url, folder, environment)
+Scenario = Callable[[ScriptedServer], None]
 
 
-def whole(kind: str) -> bytes:
-    """The manifest that the victim of a kind leads to, or is."""
-    content = CONTENTS[f"victim/{kind}"]
-    return (content.root if kind == "tag" else content.manifests[0]).data
-
-
-def compact(document: Any) -> bytes:
-    """Write JSON."""
-    return json.dumps(document, separators=(",", ":")).encode()
+async def walk_scripts(scenarios: Mapping[str, Scenario], folder: Path) -> dict[str, Walked]:
+    """Serve the script once for each scenario, which changes it, and probe all of them at once."""
+    async with AsyncExitStack() as stack:
+        urls = {}
+        for name, change in scenarios.items():
+            server = await stack.enter_async_context(serve())
+            script(server)
+            change(server)
+            urls[name] = server.url
+        return await asyncio.to_thread(walk_all, urls, folder)

@@ -1,25 +1,56 @@
-"""A registry that redirects to the store of its data: what that store says counts."""
+"""A registry that redirects to the store of its data: what that store says of an object counts."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from sample import content as make
-from sample.registry import DockerRegistry
+from sample.content import Content
+from sample.registry import DockerRegistry, RegistryOptions
+from sample.registry_program import InstalledRegistry
 from tests.artifacts.holdings import Told
-from tests.faults.victims import walk
-from tests.parts.fixtures import StartNginx, StartRegistry
+from tests.faults.victims import Walked, walk
 from tests.parts.nginx import Nginx
+from tests.parts.programs import find_program
 
-NO_SUCH_KEY = """<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchKey</Code>
-<Message>The specified key does not exist.</Message></Error>"""
-ACCESS_DENIED = """<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code></Error>"""
-IMAGE = make.image("image", layers=2)
-LAYER = IMAGE.root.layers[0].digest
-BLOBS = len(IMAGE.blobs)
+TAG = "latest"
+NO_SUCH_KEY = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchKey</Code></Error>'
+ACCESS_DENIED = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code></Error>'
+MISSING = ("broken", "missing")
+SERVER_ERROR = ("unverified", "server_error")
+# What the store answers where an object should be.
+ANSWERS = {
+    "no-such-key": (f"return 404 '{NO_SUCH_KEY}';", MISSING),
+    "404-without-a-word": ("return 404 '';", MISSING),
+    "404-of-a-page": ("return 404 '<html>Not found</html>';", MISSING),
+    "access-denied": (f"return 403 '{ACCESS_DENIED}';", ("unverified", "forbidden")),
+    "400": ("return 400;", ("unverified", "protocol")),
+    "401": ("return 401;", ("unverified", "unauthorized")),
+    "410": ("return 410;", ("unverified", "protocol")),
+    "416": ("return 416;", ("broken", "size_mismatch")),
+    "500": ("return 500;", SERVER_ERROR),
+    "503-slow-down": ("return 503 '<Error><Code>SlowDown</Code></Error>';", SERVER_ERROR),
+    "no-answer": ("return 444;", ("unverified", "connection")),
+    "and-on-and-on": ("return 307 $request_uri;", ("unverified", "protocol")),
+}
+LENGTHS = (0, 1, make.DEFAULT_SIZE - 1)
+SHARING = ("shared/a", "shared/b", "shared/c")
+
+
+def image(name: str) -> Content:
+    return make.image(name, layers=1)
+
+
+def layer(name: str) -> str:
+    return image(name).root.layers[0].digest
+
+
+def of_layer(name: str, verdict: tuple[str, str]) -> list[Told]:
+    return [Told(*verdict, "pull", "layer", layer(name), None, (TAG,))]
 
 
 @dataclass(frozen=True)
@@ -29,124 +60,78 @@ class Stored:
     registry: DockerRegistry
     store: Nginx
 
-    def lose(self) -> None:
-        """Lose the data of the layer; the registry remembers it."""
-        self.registry.damage.remove_data(LAYER)
+    def push(self, repository: str, content: Content) -> None:
+        asyncio.run(self.registry.push(repository, content, TAG))
 
 
-StartStored = Callable[[str], Stored]
-
-
-@pytest.fixture
-def start_stored(
-    start_registry: StartRegistry, start_nginx: StartNginx, tmp_path_factory: pytest.TempPathFactory
-) -> StartStored:
-    """Start a registry and its store, which answers with this where it has nothing."""
-
-    def start(where_nothing_is: str) -> Stored:
-        root = tmp_path_factory.mktemp("store") / "root"
-        store = start_nginx(f"""
-            root {root};
-            error_page 404 = @nothing;
-            location @nothing {{ default_type application/xml; {where_nothing_is} }}
-        """)
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+    """Both, running; the registry remembers what it has stored, as the official image does."""
+    root = tmp_path_factory.mktemp("store") / "root"
+    answers = (
+        f"location ~ {layer(name).removeprefix('sha256:')} {{ default_type application/xml; {answer} }}"
+        for name, (answer, _) in ANSWERS.items()
+    )
+    program = InstalledRegistry(find_program("docker-registry"))
+    with ExitStack() as stack:
+        server = Nginx(tmp_path_factory.mktemp("nginx"), f"root {root};\n" + "\n".join(answers))
+        store = stack.enter_context(server)
         redirect = {"name": "redirect", "options": {"baseurl": f"{store.url}/"}}
-        registry = start_registry(cache=True, more={"middleware": {"storage": [redirect]}})
+        options = RegistryOptions(cache=True, more={"middleware": {"storage": [redirect]}})
+        running = DockerRegistry(tmp_path_factory.mktemp("registry"), options, program)
+        registry = stack.enter_context(running)
         root.symlink_to(registry.storage.root)
-        return Stored(registry, store)
-
-    return start
+        yield Stored(registry, store)
 
 
-def of_layer(verdict: str, reason: str) -> Told:
-    return Told(verdict, reason, "pull", "layer", LAYER, None, ("latest",))
+@pytest.fixture(scope="module")
+def walked(stored: Stored, tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    """What a probe tells of a registry of which the store has lost much."""
+    names = ["whole", *ANSWERS, *(f"kept-{length}" for length in LENGTHS)]
+    for name in names:
+        stored.push(name, image(name))
+    for name in SHARING:
+        stored.push(name, image("shared"))
+    for length in LENGTHS:
+        stored.registry.damage.truncate_data(layer(f"kept-{length}"), length)
+    stored.registry.damage.remove_data(layer("shared"))
+    return walk(stored.registry.url, tmp_path_factory.mktemp("probe"))[1]
 
 
-SERVER_ERROR = of_layer("unverified", "server_error")
-MISSING = of_layer("broken", "missing")
+def test_what_the_store_has_is_intact(stored: Stored, walked: Walked) -> None:
+    """The redirect is followed with the range that was asked for, and counted apart."""
+    assert walked.found.get("whole", []) == []
+    path = layer("whole").removeprefix("sha256:")
+    last = make.DEFAULT_SIZE - 1
+    [line] = [line for line in stored.store.access_log() if path in line]
+    assert line.startswith("GET ")
+    assert line.endswith(f'/data 206 "bytes={last}-{last}" "identity"')
+    assert walked.report["extra_requests"]["redirect"] >= len(ANSWERS)
 
 
-@pytest.fixture
-def start_and_push(start_stored: StartStored) -> Callable[..., Stored]:
-    """Start them and push the image, which the registry's memory then knows."""
-
-    def start(where_nothing_is: str = f"return 404 '{NO_SUCH_KEY}';") -> Stored:
-        stored = start_stored(where_nothing_is)
-        asyncio.run(stored.registry.push("app", IMAGE, "latest"))
-        return stored
-
-    return start
-
-
-def test_what_the_store_has_is_intact(start_and_push: Callable[..., Stored], tmp_path: Path) -> None:
-    """Every redirect is counted apart, and followed with the range that was asked for."""
-    stored = start_and_push()
-    status, report, found = walk(stored.registry.url, tmp_path)
-    assert (status, found, report["extra_requests"]["redirect"]) == (0, {}, BLOBS)
-    ranges = [line.partition('"')[2].partition('"')[0] for line in stored.store.access_log()]
-    assert sorted(ranges) == sorted(f"bytes={len(data) - 1}-{len(data) - 1}" for data in IMAGE.blobs.values())
-
-
-ANSWERS = {
-    "404": (f"return 404 '{NO_SUCH_KEY}';", MISSING),
-    "404-without-a-word": ("return 404 '';", MISSING),
-    "403": (f"return 403 '{ACCESS_DENIED}';", of_layer("unverified", "forbidden")),
-    "400": ("return 400;", of_layer("unverified", "protocol")),
-    "500": ("return 500;", of_layer("unverified", "server_error")),
-    "503-slow-down": (
-        "return 503 '<Error><Code>SlowDown</Code></Error>';",
-        of_layer("unverified", "server_error"),
-    ),
-    "no-answer": ("return 444;", of_layer("unverified", "connection")),
-    "and-on-and-on": ("return 307 $request_uri;", of_layer("unverified", "protocol")),
-}
-
-
-@pytest.mark.parametrize(("answer", "finding"), ANSWERS.values(), ids=ANSWERS)
-def test_what_the_store_says_of_a_lost_object_counts(
-    start_and_push: Callable[..., Stored], tmp_path: Path, answer: str, finding: Told
-) -> None:
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_what_the_store_says_of_a_lost_object_counts(walked: Walked, answer: str) -> None:
     """Its 404 is no proxy's, whatever it looks like; its 403 may mean anything."""
-    stored = start_and_push(answer)
-    stored.lose()
-    status, _, found = walk(stored.registry.url, tmp_path)
-    assert found == {"app": [finding]}
-    assert status == (1 if finding.verdict == "broken" else 3)
+    assert walked.found[answer] == of_layer(answer, ANSWERS[answer][1])
 
 
-def test_a_lost_object_is_lost_to_every_repository(
-    start_and_push: Callable[..., Stored], tmp_path: Path
-) -> None:
-    """Also to those where only the link was asked for, by `HEAD`."""
-    stored = start_and_push()
-    names = ["app", "other", "third"]
-    for name in names[1:]:
-        asyncio.run(stored.registry.push(name, IMAGE, "latest"))
-    stored.lose()
-    status, _, found = walk(stored.registry.url, tmp_path)
-    assert (status, found) == (1, {name: [MISSING] for name in names})
-
-
-@pytest.mark.parametrize("kept", [0, 1, 63])
-def test_an_object_that_is_too_short_has_the_wrong_size(
-    start_and_push: Callable[..., Stored], tmp_path: Path, kept: int
-) -> None:
+@pytest.mark.parametrize("length", LENGTHS)
+def test_an_object_that_is_too_short_has_the_wrong_size(walked: Walked, length: int) -> None:
     """The store knows of no more bytes, whatever the registry remembers."""
-    stored = start_and_push()
-    stored.registry.damage.truncate_data(LAYER, kept)
-    status, _, found = walk(stored.registry.url, tmp_path)
-    assert (status, found) == (1, {"app": [of_layer("broken", "size_mismatch")]})
+    name = f"kept-{length}"
+    assert walked.found[name] == of_layer(name, ("broken", "size_mismatch"))
 
 
-def test_a_store_that_is_down_makes_nothing_broken(
-    start_and_push: Callable[..., Stored], tmp_path: Path
-) -> None:
-    """What the registry itself serves is still verified."""
-    stored = start_and_push()
+@pytest.mark.parametrize("name", SHARING)
+def test_a_lost_object_is_lost_to_every_repository(walked: Walked, name: str) -> None:
+    """Also to those where only the link was asked for, by `HEAD`."""
+    assert walked.found[name] == of_layer("shared", MISSING)
+
+
+def test_a_store_that_is_down_makes_nothing_broken(stored: Stored, walked: Walked, tmp_path: Path) -> None:
+    """Not even what was found broken before."""
+    assert walked.report["outcome"] == "complete"
     stored.store.stop()
-    status, report, found = walk(stored.registry.url, tmp_path)
-    assert {(one.verdict, one.reason, one.kind) for one in found["app"]} == {
-        ("unverified", "connection", "config"),
-        ("unverified", "connection", "layer"),
-    }
-    assert (status, report["outcome"], len(found["app"])) == (3, "complete", BLOBS)
+    status, down = walk(stored.registry.url, tmp_path)
+    told = {(one.verdict, one.reason) for findings in down.found.values() for one in findings}
+    assert (status, told) == (3, {("unverified", "connection")})

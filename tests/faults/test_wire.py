@@ -1,26 +1,18 @@
 """What goes wrong on the wire: each fault has one verdict and one reason, and harms nothing else."""
 
-from collections.abc import AsyncIterator
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.faults.script import lines_of, script, walk_script
-from tests.faults.victims import CONTENTS, KINDS, Verdict, digest_of, expected
-from tests.registry.scripted import Reply, ScriptedServer, Then, error_reply, reply, serve
+from tests.faults.script import Scenario, lines_of, walk_scripts
+from tests.faults.victims import CONTENTS, KINDS, Verdict, Walked, digest_of, expected
+from tests.registry.scripted import Reply, ScriptedServer, Then, error_reply, reply
 
 CHILD = CONTENTS["victim/child"].manifests[0]
 LAYER = CONTENTS["victim/layer"].blobs[digest_of("layer")]
 HEADERS = {"Content-Type": CHILD.media_type, "Docker-Content-Digest": CHILD.digest}
 TRUNCATED = ("broken", "truncated")
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    """A server that answers for all repositories as it should."""
-    async with serve() as scripted:
-        script(scripted)
-        yield scripted
 
 
 def raw(text: str, then: Then = Then.CLOSE) -> Reply:
@@ -53,18 +45,30 @@ EVERYWHERE = {
 }
 
 
+def everywhere(what: Reply) -> Scenario:
+    def change(server: ScriptedServer) -> None:
+        for kind in KINDS:
+            for line in lines_of(kind):
+                server.always(line, what)
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def met_everywhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Walked]:
+    """What is told of each of these faults, met at every kind of reference."""
+    scenarios = {name: everywhere(what) for name, (what, _) in EVERYWHERE.items()}
+    return asyncio.run(walk_scripts(scenarios, tmp_path_factory.mktemp("probe")))
+
+
 @pytest.mark.parametrize("fault", EVERYWHERE)
-async def test_a_fault_of_any_answer_is_unverified_for_its_reason(
-    server: ScriptedServer, tmp_path: Path, fault: str
+def test_a_fault_of_any_answer_is_unverified_for_its_reason(
+    met_everywhere: dict[str, Walked], fault: str
 ) -> None:
     """Whether it was asked for by `HEAD` or `GET`, and however often."""
-    what, reason = EVERYWHERE[fault]
-    for kind in KINDS:
-        for line in lines_of(kind):
-            server.always(line, what)
-    status, report, found = await walk_script(server, tmp_path)
-    assert found == expected(reason, reason, reason)
-    assert (status, report["outcome"]) == (3, "complete")
+    walked, reason = met_everywhere[fault], EVERYWHERE[fault][1]
+    assert walked.found == expected(reason, reason, reason)
+    assert walked.report["outcome"] == "complete"
 
 
 def of_child(body: bytes, then: Then = Then.KEEP, length: int | None = None, status: int = 200) -> Reply:
@@ -148,17 +152,27 @@ BODIES: dict[str, tuple[Reply, Verdict, Reply, Verdict]] = {
 }
 
 
+def bodies(child: Reply, layer: Reply) -> Scenario:
+    def change(server: ScriptedServer) -> None:
+        server.always(*lines_of("child"), child)
+        server.always(*lines_of("layer"), layer)
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def met_in_bodies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Walked]:
+    """What is told of each of these faults."""
+    scenarios = {name: bodies(child, layer) for name, (child, _, layer, _) in BODIES.items()}
+    return asyncio.run(walk_scripts(scenarios, tmp_path_factory.mktemp("probe")))
+
+
 @pytest.mark.parametrize("fault", BODIES)
-async def test_a_fault_of_a_body_is_judged_after_the_headers(
-    server: ScriptedServer, tmp_path: Path, fault: str
-) -> None:
+def test_a_fault_of_a_body_is_judged_after_the_headers(met_in_bodies: dict[str, Walked], fault: str) -> None:
     """What a connection brings too much harms no other question."""
-    child, child_verdict, layer, layer_verdict = BODIES[fault]
-    server.always(*lines_of("child"), child)
-    server.always(*lines_of("layer"), layer)
-    _, report, found = await walk_script(server, tmp_path)
-    assert found == expected(None, child_verdict, layer_verdict)
-    assert report["outcome"] == "complete"
+    walked, (_, child, _, layer) = met_in_bodies[fault], BODIES[fault]
+    assert walked.found == expected(None, child, layer)
+    assert walked.report["outcome"] == "complete"
 
 
 PASSING = {
@@ -182,45 +196,54 @@ def to(line: str, what: Reply) -> Reply:
     return Reply(head + separator, what.then) if line.startswith("HEAD") else what
 
 
-@pytest.mark.parametrize("fault", PASSING)
-async def test_what_fails_twice_and_then_answers_is_intact(
-    server: ScriptedServer, tmp_path: Path, fault: str
-) -> None:
-    """It was asked again, and that is counted, but for what the connection pool does by itself."""
-    for kind in KINDS:
-        line = lines_of(kind)[0]
-        server.answer(line, *[to(line, PASSING[fault])] * 2)
-    status, report, found = await walk_script(server, tmp_path)
-    assert (status, found) == (0, {})
-    by_itself = len(KINDS) if fault in {"reset", "closed"} else 0
-    assert 2 * len(KINDS) - by_itself <= report["extra_requests"]["retry"] <= 2 * len(KINDS)
-
-
-@pytest.mark.parametrize("fault", ["429-with-a-time", "500", "reset", "silence"])
-async def test_what_fails_twice_and_is_then_missing_is_missing(
-    server: ScriptedServer, tmp_path: Path, fault: str
-) -> None:
-    """The last answer counts."""
+def passing(what: Reply, *, missing: bool) -> Scenario:
     codes = {"tag": "MANIFEST_UNKNOWN", "child": "MANIFEST_UNKNOWN", "layer": "BLOB_UNKNOWN"}
-    for kind in KINDS:
-        first = lines_of(kind)[0]
-        server.answer(first, *[to(first, PASSING[fault])] * 2)
-        for line in lines_of(kind):
-            server.always(line, to(line, error_reply(404, codes[kind])))
-    status, _, found = await walk_script(server, tmp_path)
+
+    def change(server: ScriptedServer) -> None:
+        for kind in KINDS:
+            first = lines_of(kind)[0]
+            server.answer(first, *[to(first, what)] * 2)
+            for line in lines_of(kind) if missing else ():
+                server.always(line, to(line, error_reply(404, codes[kind])))
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def passed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Walked]:
+    """What is told where each of these faults is met twice and no more."""
+    scenarios = {
+        f"{name}-{'missing' if missing else 'intact'}": passing(what, missing=missing)
+        for name, what in PASSING.items()
+        for missing in (False, True)
+    }
+    return asyncio.run(walk_scripts(scenarios, tmp_path_factory.mktemp("probe")))
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_what_fails_twice_and_then_answers_is_intact(passed: dict[str, Walked], fault: str) -> None:
+    """It was asked again, and that is counted, but for what the connection pool does by itself."""
+    walked = passed[f"{fault}-intact"]
+    assert walked.found == {}
+    by_itself = len(KINDS) if fault in {"reset", "closed"} else 0
+    assert 2 * len(KINDS) - by_itself <= walked.report["extra_requests"]["retry"] <= 2 * len(KINDS)
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_what_fails_twice_and_is_then_missing_is_missing(passed: dict[str, Walked], fault: str) -> None:
+    """The last answer counts."""
     missing = ("broken", "missing")
-    assert (status, found) == (1, expected(missing, missing, missing))
+    assert passed[f"{fault}-missing"].found == expected(missing, missing, missing)
 
 
-async def test_bodies_that_end_early_twice_and_then_come_whole_are_intact(
-    server: ScriptedServer, tmp_path: Path
-) -> None:
+async def test_bodies_that_end_early_twice_and_then_come_whole_are_intact(tmp_path: Path) -> None:
     """The confirmation has the last word."""
-    for line, what in (
-        (*lines_of("child"), of_child(HALF, Then.CLOSE, WHOLE)),
-        (*lines_of("layer"), of_layer(b"", Then.CLOSE)),
-    ):
-        server.answer(line, what, what)
-    status, report, found = await walk_script(server, tmp_path)
-    assert (status, found) == (0, {})
-    assert report["extra_requests"]["confirmation"] > 0
+
+    def twice(server: ScriptedServer) -> None:
+        child, layer = of_child(HALF, Then.CLOSE, WHOLE), of_layer(b"", Then.CLOSE)
+        server.answer(*lines_of("child"), child, child)
+        server.answer(*lines_of("layer"), layer, layer)
+
+    walked = (await walk_scripts({"twice": twice}, tmp_path))["twice"]
+    assert walked.found == {}
+    assert walked.report["extra_requests"]["confirmation"] > 0

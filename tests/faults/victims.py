@@ -1,6 +1,7 @@
 """A registry of four repositories: a reference of each kind that something may happen to, and a bystander."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ CONTENTS: Mapping[str, Content] = {
     name: make.index([make.image(name, layers=1)])
     for name in (*(f"victim/{kind}" for kind in KINDS), BYSTANDER)
 }
-QUICK = {"REGISTRY_INTEGRITY_TIMEOUT": "500ms", "REGISTRY_INTEGRITY_CATALOG_TIMEOUT": "500ms"}
-"""Of a second each attempt would take longer than all else."""
+QUICK = {"REGISTRY_INTEGRITY_TIMEOUT": "2s", "REGISTRY_INTEGRITY_CATALOG_TIMEOUT": "2s"}
+"""Long enough for a busy machine, and no longer, since what is silent is asked three times."""
 
 Verdict = str | tuple[str, str] | None
 """The reason of an unverified reference, verdict and reason of another, None for an intact one."""
@@ -52,10 +53,25 @@ def expected(tag: Verdict, child: Verdict, layer: Verdict) -> dict[str, list[Tol
     return found
 
 
-def walk(
-    url: str, folder: Path, environment: Mapping[str, str] | None = None
-) -> tuple[int, dict[str, Any], dict[str, list[Told]]]:
-    """Probe; return the exit status, the report and its findings."""
-    status, document = probe(f"registry={url}", folder=folder, environment={**QUICK, **(environment or {})})
-    [report] = document["registries"]
-    return status, report, findings_of(document)
+@dataclass(frozen=True)
+class Walked:
+    """What one probe told of one registry."""
+
+    report: dict[str, Any]
+    found: dict[str, list[Told]]
+
+
+def walk_all(registries: Mapping[str, str], folder: Path) -> dict[str, Walked]:
+    """Probe registries at the same time, each under its name; none of them knows of the others."""
+    flags = [f"{name}={url}" for name, url in registries.items()]
+    _, document = probe(*flags, folder=folder, environment=QUICK)
+    return {
+        report["registry"]: Walked(report, findings_of({"registries": [report]}))
+        for report in document["registries"]
+    }
+
+
+def walk(url: str, folder: Path) -> tuple[int, Walked]:
+    """Probe one registry; return the exit status too."""
+    status, document = probe(f"registry={url}", folder=folder, environment=QUICK)
+    return status, Walked(document["registries"][0], findings_of(document))

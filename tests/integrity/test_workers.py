@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.integrity.workers import Batch, Workers
@@ -50,6 +50,7 @@ trees = st.recursive(st.just([]), lambda below: st.lists(below, max_size=3), max
 
 
 @given(st.integers(1, 5), st.lists(st.lists(trees, max_size=4), max_size=5))
+@settings(derandomize=True, database=None, deadline=None)
 def test_every_job_runs_and_never_more_than_allowed(count: int, openings: list[list[list]]):
     """Whatever adds whatever: all are done, with no more at once than workers, and no task is left."""
     load = Load(count)

@@ -36,6 +36,16 @@ async def test_anonymous_walk_costs_one_token_for_each_scope(tokens: TokenServic
     assert (report.extra_requests[Purpose.TOKEN], report.extra_requests[Purpose.RETRY]) == (3, 1)
 
 
+async def test_listed_repositories_need_no_token_for_the_catalog(
+    tokens: TokenService, registry: DockerRegistry
+):
+    """The registry's root wants one that is for nothing in particular."""
+    put(registry)
+    report = await walk(registry.url, cycle={"repositories": ("team/app",)})
+    assert (report.outcome.value, list(report.findings())) == ("complete", [])
+    assert tokens.scopes == {"": 1, "repository:team/app:pull": 1}
+
+
 @pytest.mark.parametrize(
     ("secret", "grant"),
     [(ANN, ""), (IdentityToken("refresh & me"), "refresh_token")],
