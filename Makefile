@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python $(BIN)/python --py
 # The programs that the tests start; tools/debian.py provides those that are not on PATH.
 DEBIAN_PACKAGES := apache2-utils docker-registry hey nginx prometheus
 
-.PHONY: help install run test check format bench proof lock clean
+.PHONY: help install run test check format detection bench proof lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ check: install ## formatting, lint, types, layers, lock files
 format: install ## format the code and apply the lint's safe repairs
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+detection: install ## write the table of docs/detection.md anew
+	$(BIN)/python -m tests.integrity.detection
 
 bench: install ## measure a cycle; BENCH_ARGS=... goes to the benchmark
 	$(BIN)/python tools/debian.py $(DEBIAN_PACKAGES)

@@ -267,6 +267,8 @@ def suspicion(report: Report, previous: Report | None) -> str | None:
     """Tell why a report looks like a storage outage rather than like damage; None: it does not."""
     if previous is None or report.outcome is Outcome.FAILED:
         return None
+    if previous.outcome is Outcome.FAILED and not previous.repositories:  # it has told nothing yet
+        return None
     before, after = len(previous.repositories), len(report.repositories)
     if before and after * 2 <= before:
         return f"{after} repositories instead of {before}"

@@ -123,6 +123,18 @@ async def test_without_a_report_before_no_cycle_is_suspect(registry: ScriptedReg
     assert seconds < DELAY
 
 
+async def test_after_nothing_but_failed_cycles_no_cycle_is_suspect(registry: ScriptedRegistry):
+    """A report that has told nothing is none to compare with."""
+    watcher = Watcher(registry, confirm_delay=1.0, suspect_delay=DELAY)
+    end = registry.on("*", "/v2/_catalog", status(403))
+    await watcher.walk()
+    end()
+    lose(registry, 10)
+    broken, seconds, catalogs = await timed_walk(watcher)
+    assert (len(broken), catalogs) == (10, 1)
+    assert seconds < DELAY
+
+
 async def test_a_new_registry_without_repositories_is_not_suspect():
     """Nothing out of nothing is no outage."""
     registry = ScriptedRegistry()
