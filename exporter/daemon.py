@@ -242,8 +242,9 @@ def _log_changes(report: Report, previous: Report | None) -> None:
             )
     for identity, finding in before.items():
         if identity not in now and finding.verdict is not Verdict.SKIPPED:
+            there = finding.repository in report.repositories
             _log.info(
-                f"{finding.verdict.value} reference healed",
+                f"{finding.verdict.value} reference {'healed' if there else 'gone with its repository'}",
                 **_described(report, finding),
                 first_seen=finding.first_seen.isoformat(),
             )

@@ -1,5 +1,6 @@
 """What `probe` prints: one JSON document, or a table for people."""
 
+import io
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -28,7 +29,9 @@ def exit_status(reports: Iterable[Report]) -> int:
 
 def render_json(reports: Iterable[Report]) -> str:
     """Write the document of `--output json`."""
-    return json.dumps({"registries": [_registry(report) for report in reports]}, indent=2) + "\n"
+    written = io.StringIO()  # `dumps` would hold every piece of it in a list first
+    json.dump({"registries": [_registry(report) for report in reports]}, written, indent=2)
+    return written.getvalue() + "\n"
 
 
 def render_table(reports: Iterable[Report], console: Console) -> None:

@@ -242,6 +242,9 @@ async def _probe(settings: Settings, proxies: Proxies) -> list[Report]:
             tasks = [group.create_task(cycle.run(None), name=f"cycle of {cycle.name}") for cycle in cycles]
     reports = [task.result() for task in tasks]
     for report in reports:
+        if report.trouble is not None:
+            outcome = report.outcome.value
+            _log.warning("cycle ended", registry=report.registry, outcome=outcome, trouble=report.trouble)
         log_expired_rules(report)
     return reports
 

@@ -18,7 +18,7 @@ from exporter.integrity.options import CycleOptions, RepositoryOverride, Scope, 
 from exporter.integrity.proofs import BlobInquiry, DataProofs, RangeSupport
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
 from exporter.integrity.rules import IgnoreRule, platform_rule_for
-from exporter.integrity.walk import RepositoryWalk, WalkContext
+from exporter.integrity.walk import DigestHeaders, RepositoryWalk, WalkContext
 from exporter.integrity.workers import Batch, Workers
 from exporter.oci import Digest, InvalidValueError, check_repository, quoted
 from exporter.registry import Circuit, Purpose, RegistryClient, RegistryError, Tally
@@ -61,6 +61,7 @@ class Cycle:
             },
         }
         self._cache_noticed = False
+        self._digest_headers = DigestHeaders()
 
     async def run(self, previous: Report | None) -> Report:
         """Walk once; a result that looks like a storage outage is walked a second time before it is believed.
@@ -89,7 +90,7 @@ class Cycle:
         last_success = previous.last_success if previous is not None else None
         repositories_then = previous.repositories_at_success if previous is not None else None
         if walked.outcome is Outcome.COMPLETE:
-            last_success, repositories_then = finished_at, len(walked.repositories)
+            last_success, repositories_then = finished_at, self._present(walked.repositories)
         return Report(
             registry=self.name,
             url=self._url,
@@ -116,6 +117,7 @@ class Cycle:
             BlobInquiry(self._client, self._ranges[None], DataProofs()),
             tally,
             Circuit(),
+            self._digest_headers,
             None if self._cache_noticed else self._notice_cache,
         )
         try:
@@ -141,6 +143,7 @@ class Cycle:
         )
         await workers.run(iter(openings))
         self._cache.keep_repositories(repositories)
+        self._mention_empty(scopes, repositories)
         left = sorted(name for name in scopes if not repositories[name].walked)
         if not left:
             return _Walked(Outcome.COMPLETE, repositories)
@@ -149,6 +152,12 @@ class Cycle:
             repositories,
             f"{len(left)} repositories were not walked, the first: {left[0]}",
         )
+
+    def _present(self, repositories: Mapping[str, RepositoryReport]) -> int:
+        """How many repositories there are: a configured one counts only when the registry has a tag of it."""
+        if self._options.repositories is None:
+            return len(repositories)
+        return _with_tags(repositories)
 
     async def _repositories(self, context: WalkContext) -> tuple[str, ...]:
         errand = context.errand(Purpose.WALK)
@@ -174,6 +183,24 @@ class Cycle:
             )
             for name in (*chosen, *sorted(images.keys() - chosen.keys()))
         }
+
+    def _mention_empty(
+        self, scopes: Mapping[str, Scope], repositories: Mapping[str, RepositoryReport]
+    ) -> None:
+        if self._options.repositories is None:
+            return
+        empty = [
+            name
+            for name, scope in scopes.items()
+            if scope.lists_tags and repositories[name].walked and not repositories[name].tags
+        ]
+        if empty:
+            structlog.get_logger().warning(
+                "configured repositories have no tag: misspelt, empty, or their storage is gone",
+                registry=self.name,
+                number=len(empty),
+                first=empty[0],
+            )
 
     def _is_cache(self, name: str) -> bool:
         override = override_for(name, self._options.overrides)
@@ -251,6 +278,7 @@ def _sort(
     """Tell names that can be asked for from those that cannot; of the latter a few are reported."""
     names: list[str] = []
     invalid: dict[str, RepositoryReport] = {}
+    unnamable = 0
     for name in listed:
         try:
             names.append(check_repository(name))
@@ -260,7 +288,16 @@ def _sort(
                 shown = quoted(name)
                 report = carry(shown, known.get(shown), judgement, datetime.now(UTC), ignore)
                 invalid[shown] = replace(report, walked=True)
+            unnamable += 1
+    if unnamable > len(invalid):
+        structlog.get_logger().warning(
+            "the catalog lists more names that are no repositories than are reported", number=unnamable
+        )
     return names, invalid
+
+
+def _with_tags(repositories: Mapping[str, RepositoryReport]) -> int:
+    return sum(repository.tags > 0 for repository in repositories.values())
 
 
 def suspicion(report: Report, previous: Report | None) -> str | None:
@@ -272,6 +309,10 @@ def suspicion(report: Report, previous: Report | None) -> str | None:
     before, after = len(previous.repositories), len(report.repositories)
     if before and after * 2 <= before:
         return f"{after} repositories instead of {before}"
+    # A configured list stays as long as it was, and a catalog may come from a database.
+    before, after = _with_tags(previous.repositories), _with_tags(report.repositories)
+    if before and after * 2 <= before:
+        return f"{after} repositories with tags instead of {before}"
     known = {
         (name, finding.reference)
         for name, repository in previous.repositories.items()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 import structlog
@@ -10,7 +11,7 @@ from exporter.integrity.finding import Verdict
 from exporter.integrity.judge import Judgement, judge_blob_head, judge_error, judge_last_byte
 from exporter.integrity.options import BlobCheck
 from exporter.oci import Digest
-from exporter.registry import AnswerError, Errand, RegistryClient, RegistryError
+from exporter.registry import AnswerError, Errand, Purpose, RegistryClient, RegistryError
 
 BlobKey: TypeAlias = tuple[Digest, int | None]
 
@@ -129,6 +130,9 @@ class BlobInquiry:
             answer = await self._client.last_byte(repository, digest, 1 if size is None else size, errand)
         except RegistryError as error:
             return judge_error(error)
+        if not answer.ranged and answer.total is None:
+            # Neither the range nor the length is told, so this says no more than that something is there.
+            return await self._head(repository, key, replace(errand, purpose=Purpose.CONFIRMATION), last=True)
         judgement = judge_last_byte(answer, size)
         # A single byte is both the whole and the range.
         if size is not None and size > 1 and judgement.verdict is Verdict.INTACT:
@@ -144,13 +148,13 @@ class BlobInquiry:
             return await self._head(repository, key, errand)
         return await self.last_byte(repository, key, errand)
 
-    async def _head(self, repository: str, key: BlobKey, errand: Errand) -> Judgement:
+    async def _head(self, repository: str, key: BlobKey, errand: Errand, *, last: bool = False) -> Judgement:
         digest, size = key
         try:
             answer = await self._client.head_blob(repository, digest, errand)
         except AnswerError as error:
-            if error.status in _RANGE_DECIDES:
-                return await self.last_byte(repository, key, errand)
+            if error.status in _RANGE_DECIDES and not last:
+                return await self.last_byte(repository, key, replace(errand, purpose=Purpose.CONFIRMATION))
             return judge_error(error)
         except RegistryError as error:
             return judge_error(error)

@@ -1,8 +1,9 @@
 """The walk of one repository: every tag, manifest and blob below it, each question once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from exporter.integrity.finding import Kind, Reason, Reference, Verdict
@@ -42,7 +43,15 @@ from exporter.registry import (
     Tally,
 )
 
+MOST_REFERENCES: Final = 50_000  # that one tag may lead to; the largest manifest of all lists fewer
 _NAMES_SHOWN: Final = 3
+
+
+@dataclass(slots=True)
+class DigestHeaders:
+    """Whether a registry tells a tag's digest in its headers; ECR and others do not."""
+
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class WalkContext:
     blobs: BlobInquiry
     tally: Tally
     circuit: Circuit
+    digest_headers: DigestHeaders = field(default_factory=DigestHeaders)
     notice_cache: NoticeCache | None = None
 
     def errand(self, purpose: Purpose) -> Errand:
@@ -90,6 +100,10 @@ class RepositoryWalk:
         self._asked_manifests: set[Digest] = set()
         self._opaque_manifests: set[Digest] = set()
         self._asked_blobs: set[BlobKey] = set()
+        # By which root each manifest was reached first, and to how many references each root has led so far.
+        self._reached_by: dict[Digest, Digest] = {}
+        self._led_to: Counter[Digest] = Counter()
+        self._too_many: set[Digest] = set()
         # What descriptors promise of manifests that have not come yet.
         self._promised: dict[Digest, set[Description]] = {}
         # Descriptors whose type does not tell where the content is.
@@ -161,6 +175,7 @@ class RepositoryWalk:
         """Ask for a manifest and all below it, unless that was done before in this walk."""
         if digest not in self._asked_manifests:
             self._asked_manifests.add(digest)
+            self._reached_by.setdefault(digest, digest)
             self.batch.add(self._ask_manifest, digest)
 
     async def confirm_manifest(self, digest: Digest) -> None:
@@ -186,12 +201,15 @@ class RepositoryWalk:
 
     async def _resolve(self, tag: str, purpose: Purpose, *, by_get: bool) -> Digest | Judgement:
         client, errand = self._context.client, self._context.errand(purpose)
+        headers = self._context.digest_headers
         try:
-            if not by_get:
+            if not by_get and not headers.missing:
                 head = await client.head_manifest(self.name, tag, errand)
                 if head.digest is not None:
                     return head.digest
-            # ECR and others send no digest header; and only GET tells why a tag is not there.
+                headers.missing = True
+                errand = self._context.errand(Purpose.CONFIRMATION)  # on top, this once
+            # Without the header only content tells the digest; and only GET tells why a tag is not there.
             answer = await client.get_manifest(self.name, tag, errand)
         except RegistryError as error:
             return judge_error(error)
@@ -245,10 +263,21 @@ class RepositoryWalk:
             self._context.cache.forget(self.name, digest)
 
     def _keep_manifest(self, digest: Digest, manifest: Manifest) -> None:
+        root = self._reached_by.get(digest, digest)
+        if digest not in self.graph.manifests:
+            self._led_to[root] += manifest.references
+            if self._led_to[root] > MOST_REFERENCES:  # a hostile registry can go on for ever
+                self._too_many.add(digest)
         self.graph.manifests[digest] = manifest
         for description in self._promised.pop(digest, ()):
             self._check_description(digest, description)
-        self._expand(manifest)
+        if digest in self._too_many:
+            detail = f"not followed: its tag leads to more than {MOST_REFERENCES} references"
+            self.graph.manifest_failures[digest] = self._failure(
+                unverified(Reason.TOO_LARGE, detail), confirmed=False
+            )
+            return
+        self._expand(manifest, root)
 
     def _check_description(self, digest: Digest, description: Description) -> None:
         manifest = self.graph.manifests.get(digest)
@@ -260,7 +289,7 @@ class RepositoryWalk:
             misdescribed = self.graph.misdescribed.setdefault(digest, {})
             misdescribed.setdefault(description, self._failure(judgement, confirmed=False))
 
-    def _expand(self, manifest: Manifest) -> None:
+    def _expand(self, manifest: Manifest, root: Digest) -> None:
         blobs: list[tuple[Role, Descriptor]] = []
         for role, descriptor in manifest.descriptors:
             if self.graph.skips(role, descriptor):
@@ -271,10 +300,12 @@ class RepositoryWalk:
                 case Target.BLOB:
                     blobs.append((role, descriptor))
                 case Target.MANIFEST if role is Role.ENTRY:
+                    self._reached_by.setdefault(descriptor.digest, root)
                     self.seen[Kind.CHILD].add(descriptor.digest)
                     self._check_description(descriptor.digest, (descriptor.media_type, descriptor.size))
                     self.follow(descriptor.digest)
                 case _ if descriptor.digest not in self._uncertain:
+                    self._reached_by.setdefault(descriptor.digest, root)
                     self._uncertain[descriptor.digest] = (role, descriptor)
                     self.batch.add(self._ask_anywhere, role, descriptor)
                 case _:

@@ -43,6 +43,11 @@ class Manifest:
             yield Role.LAYER, layer
 
     @property
+    def references(self) -> int:
+        """How many descriptors there are."""
+        return len(self.entries) + (self.config is not None) + len(self.layers)
+
+    @property
     def runnable(self) -> bool:
         """False for what has an `artifactType` and no image config: a signature, an SBOM, the like."""
         has_image_config = self.config is not None and self.config.media_type in media_types.IMAGE_CONFIGS

@@ -91,10 +91,9 @@ class Given:
         """Say in one line that there is no such key; `known` are those beside it."""
         name = self.key.rpartition(".")[2]
         close = get_close_matches(name, [*known], 1)
-        # A secret may stand behind any misspelling of its key, so only what is certainly none is shown.
+        # A secret may stand behind a misspelling of its key.
         meant_for_secret = _LOOKS_SECRET.search(name) or (close and close[0] in _SECRET_KEYS)
-        certain = not meant_for_secret and (close or not isinstance(self.value, str))
-        shown = self._shown(self.value) if certain else _MASK
+        shown = _MASK if meant_for_secret else self._shown(self.value)
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"{_shown_key(self.key)}: {shown}: expected a key that is known{hint} ({self.origin})"
 

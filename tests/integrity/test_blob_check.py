@@ -5,6 +5,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.integrity import BlobCheck
+from exporter.registry import Purpose
 from sample import content as make
 from sample import media_types
 from sample.content import Blob
@@ -94,6 +95,21 @@ async def test_the_whole_blob_of_another_length_is_a_size_mismatch(registry: Scr
         broken("app", "layer", digest, "latest", reason="size_mismatch")
         for digest in sorted([SMALL.digest, LARGE.digest])
     ]
+
+
+async def test_a_whole_blob_without_a_length_proves_and_teaches_nothing(registry: ScriptedRegistry):
+    """It may be any page at all: the blob is asked for by `HEAD`, on top, and ranges stay to be tried."""
+
+    def page(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=httpx.ByteStream(b"<html>"))
+
+    registry.on("GET", blob("app", SMALL.digest), page)
+    with capture_logs() as logs:
+        report = await Watcher(registry, concurrency=1).walk()
+    assert (findings(report), logs) == ([], [])
+    assert ways(registry)[SMALL.digest] == ["last byte", "HEAD"]
+    assert sum("last byte" in way for way in ways(registry).values()) > 1
+    assert report.extra_requests[Purpose.CONFIRMATION] == 1
 
 
 async def test_a_blob_of_one_byte_teaches_nothing_of_ranges(registry: ScriptedRegistry):

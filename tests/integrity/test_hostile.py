@@ -7,6 +7,7 @@ import pytest
 
 from exporter.integrity import Outcome
 from exporter.oci import media_types as oci
+from exporter.registry import Purpose
 from sample import content as make
 from sample import media_types
 from sample.content import Manifest
@@ -260,6 +261,19 @@ async def test_a_registry_without_digest_headers_is_walked(registry: ScriptedReg
         mark = len(registry.asked)
         assert await watcher.findings() == [broken("good", "layer", LAYER.digest, "latest")]
         assert f"GET {manifest('app', 'latest')}" in registry.asked[mark:]
+
+
+async def test_that_digest_headers_are_missing_is_learnt_once(registry: ScriptedRegistry):
+    """One HEAD on top, counted apart; from then on a tag costs one request, as the floor has it."""
+    registry.digest_header = False
+    registry.store("app", make.image("app"), "latest", "v1")
+    watcher = Watcher(registry, concurrency=1)
+    first = await watcher.walk()
+    floor = 1 + 2 + 3 + 2 + len(registry.blobs)  # catalog, tag lists, tags, manifests, blobs
+    assert (first.requests, first.extra_requests[Purpose.CONFIRMATION]) == (floor, 1)
+    second = await watcher.walk()
+    assert (second.requests, set(second.extra_requests.values())) == (floor, {0})
+    assert len(registry.asked) == 2 * floor + 1
 
 
 async def test_a_header_with_another_digest_is_found_at_the_head(registry: ScriptedRegistry):

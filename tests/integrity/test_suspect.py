@@ -199,3 +199,24 @@ async def test_a_tag_that_moves_to_what_was_broken_already_is_not_newly_broken(r
     assert (await timed_walk(watcher))[2] == 1
     registry.on("*", manifest("app-0", "v1"), status(404, "MANIFEST_UNKNOWN"))
     assert (await timed_walk(watcher))[2] == 1
+
+
+async def test_a_configured_list_whose_tags_are_gone_is_suspect_and_counts_no_repository(
+    registry: ScriptedRegistry,
+):
+    """The list stays as long as it was when the storage is not mounted; what it lists has no tag any more."""
+    watcher = Watcher(registry, suspect_delay=DELAY, repositories=tuple(IMAGES))
+    assert (await watcher.walk()).repositories_at_success == 5
+    forget(registry, 5)
+    loop, mark = asyncio.get_running_loop(), len(registry.asked)
+    began = loop.time()
+    with capture_logs() as logs:
+        report = await watcher.walk()
+    assert loop.time() - began >= DELAY
+    assert registry.asked[mark:].count("GET /v2/") == 2
+    assert (len(report.repositories), report.repositories_at_success) == (5, 0)
+    assert [(line["event"], line.get("why"), line.get("number")) for line in logs] == [
+        ("configured repositories have no tag: misspelt, empty, or their storage is gone", None, 5),
+        ("suspect cycle, repeated before it is believed", "0 repositories with tags instead of 5", None),
+        ("configured repositories have no tag: misspelt, empty, or their storage is gone", None, 5),
+    ]
