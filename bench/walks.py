@@ -42,10 +42,19 @@ def walk_both(url: str, connections: int, *, bare_first: bool) -> Pair:
     order = (Side.BARE, Side.OURS) if bare_first else (Side.OURS, Side.BARE)
     done = {side: Cycles(*run_side(side, url=url, connections=connections)) for side in order}
     pair = Pair(done[Side.OURS], done[Side.BARE])
+    check_work(pair)
+    return pair
+
+
+def check_work(pair: Pair) -> None:
+    """See to it that both sides asked the same, and were answered the same.
+
+    Raises:
+        UnequalWork: they were not.
+    """
     for ours, bare in ((pair.ours.cold, pair.bare.cold), (pair.ours.warm, pair.bare.warm)):
         if ours.answers != bare.answers:
             raise UnequalWork(f"ours: {ours.answers}, bare: {bare.answers}")
-    return pair
 
 
 def request_rows(pairs: Sequence[Pair], shape: Shape) -> list[Row]:

@@ -43,7 +43,7 @@ from exporter.registry import (
     Tally,
 )
 
-MOST_REFERENCES: Final = 50_000  # that one tag may lead to; the largest manifest of all lists fewer
+MOST_REFERENCES: Final = 25_000  # that one tag may lead to
 _NAMES_SHOWN: Final = 3
 
 

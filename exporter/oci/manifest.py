@@ -12,6 +12,8 @@ from exporter.oci.descriptor import Descriptor, artifact_type, media_type
 from exporter.oci.digest import Digest
 from exporter.oci.errors import InvalidValueError, quoted
 
+_MOST_CONTAINERS = 200_000  # small ones take much more memory than their text
+
 
 class Role(StrEnum):
     """Where in a manifest a descriptor stands."""
@@ -107,6 +109,8 @@ def _from_base64(text: str) -> bytes:
 
 
 def _parse_json(body: bytes) -> Mapping[str, Any]:
+    if body.count(b"{") + body.count(b"[") > _MOST_CONTAINERS:
+        raise InvalidValueError("more objects and lists than a manifest has")
     try:
         document = json.loads(body.decode())
     except UnicodeDecodeError as error:

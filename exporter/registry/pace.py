@@ -29,7 +29,7 @@ def retry_after_seconds(header: str | None, now: datetime | None = None) -> floa
         return min(float(text[:9]), LONGEST_WAIT)
     try:
         moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one with numbers beyond all bounds
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

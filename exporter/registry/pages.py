@@ -1,6 +1,7 @@
 """Listings in pages: the catalog and the tags (distribution specification, "Listing Tags")."""
 
 import json
+from sys import getsizeof
 from typing import Any
 
 import httpx
@@ -10,7 +11,10 @@ from exporter.registry.errors import ProtocolError
 from exporter.registry.transport import Answer
 
 LONGEST_PAGE = 8 * 1024 * 1024
-MOST_NAMES = 1_000_000
+MOST_NAMES = 500_000
+_MOST_BYTES = 64 * 1024 * 1024  # of memory for all names of a listing
+_MOST_PAGES = 10_000
+_MOST_VALUES = 600_000  # in a page: small ones take much more memory than their text
 # A page may bring nothing new (all of it denied or deleted); a listing that goes on so does not end.
 _MOST_IDLE_PAGES = 10
 
@@ -21,7 +25,8 @@ class Listing:
     def __init__(self, field: str) -> None:
         self._field = field
         self._names: dict[str, None] = {}
-        self._visited: set[str] = set()
+        self._bytes = 0
+        self._visited: set[int] = set()  # hashes: addresses may be long
         self._idle_pages = 0
 
     @property
@@ -37,20 +42,29 @@ class Listing:
                 not come to an end.
         """
         before = len(self._names)
-        self._names.update(dict.fromkeys(self._parse(answer)))
-        self._visited.add(url)
+        for name in self._parse(answer):
+            if name not in self._names:
+                self._names[name] = None
+                self._bytes += getsizeof(name)
+        self._visited.add(hash(url))
         following = self._next(answer, url)
         if following is None:
             return None
         self._idle_pages = 0 if len(self._names) > before else self._idle_pages + 1
-        endless = self._idle_pages > _MOST_IDLE_PAGES or len(self._names) > MOST_NAMES
-        if endless or following in self._visited:
+        if self._is_endless() or hash(following) in self._visited:
             raise _wrong(answer, f"lists {self._field} without end")
         return following
 
+    def _is_endless(self) -> bool:
+        too_much = len(self._names) > MOST_NAMES or self._bytes > _MOST_BYTES
+        return too_much or self._idle_pages > _MOST_IDLE_PAGES or len(self._visited) >= _MOST_PAGES
+
     def _parse(self, answer: Answer) -> list[str]:
+        body = answer.body
+        if body.count(b"[") + body.count(b"{") + body.count(b'"') // 2 > _MOST_VALUES:
+            raise _wrong(answer, f"lists {self._field} without end")
         try:
-            document: Any = json.loads(answer.body.decode())
+            document: Any = json.loads(body.decode())
         except (ValueError, RecursionError) as error:
             raise _wrong(answer, "answered with what is not JSON") from error
         if not isinstance(document, dict) or self._field not in document:

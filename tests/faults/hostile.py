@@ -11,14 +11,18 @@ Improvise = Callable[[str], Reply | None]
 
 
 class HostileServer(ScriptedServer):
-    """Asks `improvise` before it looks into its script."""
+    """Asks `improvise` before it looks into its script, and answers `otherwise` what is in neither."""
 
     improvise: Improvise = staticmethod(lambda _line: None)
+    otherwise: Reply | None = None
 
     def take(self, request: Request) -> Reply:
         improvised = self.improvise(request.line)
+        if improvised is None and self.otherwise is not None and request.line not in self._forever:
+            improvised = self.otherwise
         if improvised is None:
             return super().take(request)
+        self.requests.append(request)
         return improvised
 
 

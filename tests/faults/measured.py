@@ -14,7 +14,7 @@ from tests.faults.victims import QUICK
 from tests.parts.exporter import QUICK as QUICKER
 
 _LONGEST = 240.0
-# What getrusage tells of a child includes the peak of the process that starts it, so that has to be a small one.
+# What getrusage tells of a child includes the peak of who starts it, so that has to be small itself.
 _STARTER = """
 import resource, subprocess, sys
 peak, output, log, *command = sys.argv[1:]

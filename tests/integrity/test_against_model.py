@@ -87,7 +87,7 @@ def check_in_process(world: World) -> None:
 
 
 @given(worlds())
-@examples(60)
+@examples(300)
 def test_the_in_process_registry(world: World):
     """On a model of docker-registry, with the delays of the program's defaults in virtual time."""
     check_in_process(world)
@@ -95,7 +95,7 @@ def test_the_in_process_registry(world: World):
 
 @pytest.mark.proof
 @given(worlds())
-@examples(600, fresh=True)
+@examples(3000, fresh=True)
 def test_the_in_process_registry_at_length(world: World):
     """On a model of docker-registry, more examples."""
     check_in_process(world)
@@ -148,7 +148,7 @@ def check_on(registry: DockerRegistry, world: World) -> None:
 
 
 @given(worlds())
-@settings(examples(8), phases=[Phase.generate])
+@settings(examples(40), phases=[Phase.generate])
 def test_the_real_registry(real_registries: dict[bool, DockerRegistry], world: World):
     """On docker-registry itself."""
     check_on(real_registries[world.cache], world)
@@ -156,7 +156,7 @@ def test_the_real_registry(real_registries: dict[bool, DockerRegistry], world: W
 
 @pytest.mark.proof
 @given(worlds())
-@settings(examples(40, fresh=True), phases=[Phase.generate])
+@settings(examples(100, fresh=True), phases=[Phase.generate])
 def test_the_real_registry_at_length(real_registries: dict[bool, DockerRegistry], world: World):
     """On docker-registry itself, more examples."""
     check_on(real_registries[world.cache], world)

@@ -32,6 +32,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
         ("Thu, 01 Jan 2026 13:00:00 GMT", 60.0),
         ("Thu, 01 Jan 2026 11:59:00 GMT", 0.0),
         ("Thu, 99 Jan 2026 11:59:00 GMT", None),
+        ("Thu, 01 Jan " + "6" * 30 + " 12:00:00 GMT", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date_and_capped(header: str | None, seconds: float | None):

@@ -125,7 +125,7 @@ def test_page_with_a_new_name_starts_the_count_again():
     assert listing.names == ("a",)
 
 
-def test_million_names_are_enough(monkeypatch: pytest.MonkeyPatch):
+def test_half_a_million_names_are_enough(monkeypatch: pytest.MonkeyPatch):
     """A listing that brings new names for ever does not end either; the limit is lowered here."""
     monkeypatch.setattr("exporter.registry.pages.MOST_NAMES", 3)
     listing = Listing("repositories")
