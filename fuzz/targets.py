@@ -1,6 +1,6 @@
 """The parsers, each as a function of bytes that may raise nothing but its own typed error."""
 
-import os
+import base64
 from types import MappingProxyType
 
 import httpx
@@ -36,10 +36,8 @@ def manifest(data: bytes) -> None:
 
 
 def signed_manifest(data: bytes) -> None:
-    """Whatever the signatures say, what they sign begins as the body does."""
-    content = digested_content(data)
-    start = len(os.path.commonprefix([content, data]))
-    _check(content == data or start < len(data), "more is signed than there is")
+    """Whatever the signatures say, what they sign comes from the body."""
+    _check(len(digested_content(data)) <= 2 * len(data), "more is signed than there is")
 
 
 def error_body(data: bytes) -> None:
@@ -98,6 +96,7 @@ def _check(holds: bool, what: str) -> None:
 _DIGEST = b"sha256:" + b"0" * 64
 _DESCRIPTOR = b'{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"' + _DIGEST + b'","size":2}'
 _TYPE = b"application/vnd.oci.image.manifest.v1+json\n"
+_SIGNED = base64.urlsafe_b64encode(b'{"formatLength":18,"formatTail":"fQ"}')
 
 TARGETS: Targets = MappingProxyType(
     {
@@ -115,8 +114,7 @@ TARGETS: Targets = MappingProxyType(
         "signed-manifest": (
             signed_manifest,
             (
-                b'{"schemaVersion":1,"signatures":[{"protected":'
-                b'"eyJmb3JtYXRMZW5ndGgiOjE5LCJmb3JtYXRUYWlsIjoiZlEifQ"}]}',
+                b'{"schemaVersion":1,"signatures":[{"protected":"' + _SIGNED + b'"}]}',
                 b'{"schemaVersion":1,"signatures":[]}',
             ),
         ),
