@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python $(BIN)/python --py
 	--generate-hashes --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 # The programs that the tests start; tools/debian.py provides those that are not on PATH.
-DEBIAN_PACKAGES := apache2-utils docker-registry hey nginx prometheus
+DEBIAN_PACKAGES := apache2-utils buildah docker-registry hey nginx prometheus skopeo umoci
 
 .PHONY: help install run test check format detection fuzz bench proof lock clean
 

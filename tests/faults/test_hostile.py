@@ -76,6 +76,7 @@ CATALOGS: dict[str, Improvise] = {
         lambda page: (f"r{page}x{number}".ljust(255, "x") for number in range(1000)), following
     ),
     "never-ends-and-is-empty": endless(lambda _: (), following),
+    "never-ends-one-by-one": endless(lambda page: [f"r{page}"], following),
     "repeats": endless(lambda _: ["a", "b"], following),
     "links-to-itself": endless(lambda _: ["a"], lambda _: "/v2/_catalog?n=1000"),
     "links-in-a-circle": endless(lambda _: ["a"], lambda page: following(page % 3)),
