@@ -39,6 +39,7 @@ class EndlessRegistry(httpx.AsyncBaseTransport):
         await asyncio.sleep(0)  # whoever waits for a real registry lets others go on
         path = request.url.path.removeprefix("/v2/")
         if path == "_catalog":
+            self._repository.cache_clear()  # a new cycle: however few they are, it makes all of them anew
             return self._catalog(request.url.params.get("last"))
         repository, endpoint, reference = path.rsplit("/", 2)
         found = self._repository(repository)

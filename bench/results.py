@@ -112,6 +112,6 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    spread = f"{min(row.ratios):.3f} to {max(row.ratios):.3f}" if len(row.ratios) > 1 else "one"
+    spread = f"{min(row.ratios):.3f} to {max(row.ratios):.3f}" if len(row.ratios) > 1 else ""
     goal = "" if row.goal is None else f"{row.goal}: {'met' if row.met else 'missed'}"
     return (row.what, row.ours, row.other, f"{row.ratio:.3f}", spread, goal)

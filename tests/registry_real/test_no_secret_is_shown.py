@@ -12,6 +12,7 @@ from exporter.registry import Credentials
 from tests.parts.exporter import Exporter, run
 from tests.parts.fixtures import StartRegistry
 from tests.parts.token_service import TokenService
+from tests.parts.waiting import wait_until
 from tests.registry_real.test_htpasswd import Htpasswd
 from tests.registry_real.walking import put
 
@@ -70,6 +71,13 @@ async def test_program_shows_no_secret_at_debug_level(
     exporter = await asyncio.to_thread(Exporter, tmp_path, *arguments)
     with exporter:
         await exporter.wait_for_cycles(2 * len(registries))
+        # Quick registries have many cycles while a slow one has its first.
+        await wait_until(
+            lambda: exporter.samples("catalog_accessible"),
+            lambda samples: len(samples) == len(registries),
+            60.0,
+            what="a cycle of every registry",
+        )
         accessible = {
             sample.labels["registry"]: sample.value for sample in await exporter.samples("catalog_accessible")
         }
