@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol, Self, TypeAlias
+from typing import Any, Final, Protocol, Self, TypeAlias, cast
 
 import httpx
 
@@ -180,30 +180,38 @@ async def run_helper(name: str, server: str) -> Secret | None:
     if not _HELPER_NAME.fullmatch(name):
         raise CredentialsError(f"{quoted(name)} is not the name of a credential helper")
     program = f"docker-credential-{name}"
+    loop = asyncio.get_running_loop()
     try:
-        process = await asyncio.create_subprocess_exec(
+        # A `Process` of asyncio cannot be waited for while its pipe is full and unread: hence its transport.
+        transport, conversation = await loop.subprocess_exec(
+            lambda: _Conversation(program, loop.create_future(), loop.create_future()),
             program,
             "get",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
     except OSError as error:
         raise CredentialsError(f"{program} could not be run: {os.strerror(error.errno or 0)}") from error
+    stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
+    stdout = cast("asyncio.ReadTransport", transport.get_pipe_transport(1))
     try:
         async with asyncio.timeout(_HELPER_TIMEOUT):
-            output = await _converse(process, server.encode(), program)
-            status = await process.wait()
-    except BaseException as error:
+            output = await conversation.hold(stdin, server.encode())
+    except TimeoutError as error:
+        raise CredentialsError(f"{program} did not answer within {_HELPER_TIMEOUT:g} s") from error
+    finally:
         # With whatever it started: that would go on, and hold its output open.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        if isinstance(error, TimeoutError):
-            detail = f"{program} did not answer within {_HELPER_TIMEOUT:g} s"
-            raise CredentialsError(detail) from error
-        raise
+        if not conversation.ended.done():
+            with suppress(ProcessLookupError):
+                os.killpg(transport.get_pid(), signal.SIGKILL)
+        # What left that session may hold a pipe open.
+        if 0 in conversation.open_pipes:
+            stdin.abort()
+        if 1 in conversation.open_pipes:
+            stdout.close()
+        await conversation.ended
+        transport.close()
+    status = transport.get_returncode()
     if status == 0:
         return _parse_helper(output, program)
     if b"credentials not found" in output:
@@ -211,20 +219,35 @@ async def run_helper(name: str, server: str) -> Secret | None:
     raise CredentialsError(f"{program} ended with status {status}")
 
 
-async def _converse(process: asyncio.subprocess.Process, question: bytes, program: str) -> bytes:
-    """Tell a helper the server, and read what it says."""
-    if process.stdin is None or process.stdout is None:
-        raise AssertionError("both are pipes")
-    with suppress(BrokenPipeError, ConnectionResetError):  # it need not read to answer
-        process.stdin.write(question)
-        await process.stdin.drain()
-        process.stdin.close()
-    output = b""
-    while chunk := await process.stdout.read(_LONGEST_SECRET):
-        output += chunk
-        if len(output) > _LONGEST_SECRET:
-            raise CredentialsError(f"{program} answered with more than {_LONGEST_SECRET} bytes")
-    return output
+class _Conversation(asyncio.SubprocessProtocol):
+    """What is said with one helper: a question, and an answer of bounded length."""
+
+    def __init__(self, program: str, answer: asyncio.Future[bytes], ended: asyncio.Future[None]) -> None:
+        self.ended = ended
+        self.open_pipes = {0, 1}
+        self._program = program
+        self._answer = answer
+        self._output = bytearray()
+
+    async def hold(self, stdin: asyncio.WriteTransport, question: bytes) -> bytes:
+        """Tell the helper the server, and wait for all it says and for its end."""
+        stdin.write(question)  # it need not read to answer
+        stdin.close()
+        return await self._answer
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - the protocol's
+        self._output += data
+        if len(self._output) > _LONGEST_SECRET and not self._answer.done():
+            detail = f"{self._program} answered with more than {_LONGEST_SECRET} bytes"
+            self._answer.set_exception(CredentialsError(detail))
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's
+        self.open_pipes.discard(fd)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's
+        if not self._answer.done():
+            self._answer.set_result(bytes(self._output))
+        self.ended.set_result(None)
 
 
 def _parse_helper(output: bytes, program: str) -> Secret | None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -232,6 +233,19 @@ async def test_helper_that_leaves_a_child_with_its_output_is_not_waited_for(
     assert await task == "docker-credential-mine did not answer within 30 s"
     for pid in pids:
         await ended(pid)
+
+
+async def test_helper_whose_child_went_its_own_way_is_not_waited_for(
+    install: Install, tmp_path: Path, patience: Patience, says_pids: Path
+):
+    """Nothing ends it, and it holds the output."""
+    install("mine", f'setsid sleep 1000 & echo $! > "{says_pids}"; exit 0')
+    task = asyncio.create_task(trouble(config(tmp_path, credsStore="mine")))
+    pids = await read(says_pids)
+    await patience.run_out()
+    assert await task == "docker-credential-mine did not answer within 30 s"
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 async def test_helper_is_ended_when_nobody_waits_any_more(install: Install, says_pids: Path):
