@@ -31,7 +31,9 @@ from exporter.settings import (
     Settings,
     default_of,
     description_of,
+    load_configuration,
     load_settings,
+    render_effective,
     variable_of,
 )
 from exporter.web import ListenError, create_app, start_server
@@ -174,6 +176,42 @@ def probe(
         raise typer.Exit(status_of(reports))
     _print(_rendered(reports, output))
     raise typer.Exit(exit_status(reports))
+
+
+@app.command()
+def check_config(
+    *,
+    registry: Registries = None,
+    config: Config = None,
+    interval: Interval = None,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    blob_check: BlobCheckFlag = None,
+    log_level: LogLevelFlag = None,
+    log_format: LogFormatFlag = None,
+    listen_address: Listen = None,
+) -> None:
+    """Print the settings that count, and where each comes from.
+
+    What is printed is YAML, without secrets. Ends with status 0, or with 2 and the errors that `serve` would
+    end with, 143 on SIGTERM, 130 on SIGINT.
+    """
+    flags = {
+        "registries": registry,
+        "interval": interval,
+        "concurrency": concurrency,
+        "timeout": timeout,
+        "blob_check": blob_check,
+        "log_level": log_level,
+        "log_format": log_format,
+        "listen_address": listen_address,
+    }
+    try:
+        configuration = load_configuration(flags, config, os.environ)
+    except ConfigurationError as error:
+        _refuse(error.problems)
+    _proxies()
+    _print(render_effective(configuration))
 
 
 def run() -> int:

@@ -12,11 +12,11 @@ from typing import Any, Final, TypeAlias
 from pydantic import BaseModel, SecretStr
 
 from exporter.settings.models import RegistryDefaults, RegistrySettings, Settings
+from exporter.settings.values import MASK
 
 KeyPath: TypeAlias = tuple[str, ...]  # ("metrics", "image_host")
 REGISTRIES: Final[KeyPath] = ("registries",)
 
-_MASK: Final = "***"
 _LONGEST_QUOTE: Final = 1000  # characters: paths are shown whole
 _LOOKS_SECRET = re.compile(r"pass|pw|secret|token|auth|cred|key", re.IGNORECASE)
 _PLAIN_KEY = re.compile(r"[!-~]{1,100}")
@@ -82,9 +82,14 @@ class Given:
             given = _inner(given, step)
         return given
 
+    @property
+    def whereabouts(self) -> str:
+        """The origin, and the key where that alone does not tell it."""
+        return self.origin if self.origin_of is None else f"{self.origin}, key {_shown_key(self.key)}"
+
     def problem(self, text: str, part: str | None = None, *, hidden: bool = False) -> str:
         """Say in one line what is wrong with it; `part` is what of the value to show, where not all."""
-        shown = _MASK if hidden else self._shown(self.value if part is None else part)
+        shown = MASK if hidden else self._shown(self.value if part is None else part)
         return f"{_shown_key(self.key)}: {shown}: {text} ({self.origin})"
 
     def unknown(self, known: Iterable[str]) -> str:
@@ -93,12 +98,12 @@ class Given:
         close = get_close_matches(name, [*known], 1)
         # A secret may stand behind a misspelling of its key.
         meant_for_secret = _LOOKS_SECRET.search(name) or (close and close[0] in _SECRET_KEYS)
-        shown = _MASK if meant_for_secret else self._shown(self.value)
+        shown = MASK if meant_for_secret else self._shown(self.value)
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"{_shown_key(self.key)}: {shown}: expected a key that is known{hint} ({self.origin})"
 
     def _shown(self, value: object) -> str:
-        return _MASK if self.key.rpartition(".")[2] in _SECRET_KEYS else _written(value)
+        return MASK if self.key.rpartition(".")[2] in _SECRET_KEYS else _written(value)
 
 
 def _inner(given: Given, step: str | int) -> Given:
@@ -142,8 +147,8 @@ def _masked(text: str) -> str:
     query = re.search("[?#]", rest)
     if "@" in rest:
         # A password may hold any of these characters, so that only what follows it for certain is shown.
-        return f"{scheme}{_MASK}" if query else f"{scheme}{_MASK}@{rest.rpartition('@')[2]}"
-    return f"{scheme}{rest[: query.end()]}{_MASK}" if query else text
+        return f"{scheme}{MASK}" if query else f"{scheme}{MASK}@{rest.rpartition('@')[2]}"
+    return f"{scheme}{rest[: query.end()]}{MASK}" if query else text
 
 
 Values: TypeAlias = dict[KeyPath, Given]

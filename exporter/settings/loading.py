@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,9 +48,25 @@ _NO_REGISTRY: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings, and where each value came from; what is not in the mappings is a default."""
+
+    settings: Settings
+    origins: Mapping[KeyPath, str]
+    registry_origins: tuple[Mapping[KeyPath, str], ...]
+
+
 def load_settings(
     flags: Mapping[str, object], config_file: Path | None, environment: Mapping[str, str]
 ) -> Settings:
+    """Do as `load_configuration`, for who does not care where a value came from."""
+    return load_configuration(flags, config_file, environment).settings
+
+
+def load_configuration(
+    flags: Mapping[str, object], config_file: Path | None, environment: Mapping[str, str]
+) -> Configuration:
     """Read and merge all sources, and check the result.
 
     A flag counts more than the environment, that more than the file, that more than a default. Of what one
@@ -78,7 +95,7 @@ def load_settings(
         problems = [_NO_REGISTRY]
     if problems:
         raise ConfigurationError(problems)
-    return settings
+    return Configuration(settings, *merged.origins())
 
 
 def _read_flags(flags: Mapping[str, object]) -> Source:
@@ -123,6 +140,10 @@ class _Merged:
         """What the models read."""
         return {**_nested(self._top), "registries": [_nested(values) for values in self._registries]}
 
+    def origins(self) -> tuple[Mapping[KeyPath, str], tuple[Mapping[KeyPath, str], ...]]:
+        """Where the values came from, at the top level and for each registry."""
+        return _origins(self._top), tuple(map(_origins, self._registries))
+
     def explain(self, error: ValidationError) -> Iterator[str]:
         """Tell what the models found wrong."""
         for details in error.errors(include_url=False):
@@ -153,6 +174,10 @@ class _Merged:
                 amendment.given.problem("expected the name or the position of a registry that is listed")
             )
         return positions
+
+
+def _origins(values: Values) -> Mapping[KeyPath, str]:
+    return {path: given.whereabouts for path, given in values.items()}
 
 
 def _find(values: Values, path: Sequence[str | int]) -> Given | None:

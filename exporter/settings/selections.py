@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer, model_validator
 
 from exporter.integrity.finding import Reason
 from exporter.integrity.options import BlobCheck, ImageByDigest, RepositoryOverride
@@ -162,7 +162,19 @@ def _platform_rule(glob: object, platforms: object) -> PlatformRule:
     return PlatformRule(glob, frozenset(map(str, listed)))
 
 
+def _written_images(images: tuple[ImageByDigest, ...]) -> list[str]:
+    return [f"{image.repository}@{image.digest}" for image in images]
+
+
+def _written_platforms(rules: tuple[PlatformRule, ...]) -> dict[str, list[str]]:
+    return {rule.repository: sorted(rule.platforms) for rule in rules}
+
+
 Overrides = Annotated[tuple[OverrideSettings, ...], BeforeValidator(_structures)]
 IgnoreRules = Annotated[tuple[IgnoreSettings, ...], BeforeValidator(_structures)]
-Images = Annotated[tuple[InstanceOf[ImageByDigest], ...], BeforeValidator(_images)]
-Platforms = Annotated[tuple[InstanceOf[PlatformRule], ...], BeforeValidator(_platforms)]
+Images = Annotated[
+    tuple[InstanceOf[ImageByDigest], ...], BeforeValidator(_images), PlainSerializer(_written_images)
+]
+Platforms = Annotated[
+    tuple[InstanceOf[PlatformRule], ...], BeforeValidator(_platforms), PlainSerializer(_written_platforms)
+]

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, InstanceOf, SecretStr
+from pydantic import BeforeValidator, InstanceOf, PlainSerializer, SecretStr
 
 from exporter.oci import Digest, InvalidValueError, check_host, check_repository
-from exporter.settings.durations import parse_duration
+from exporter.settings.durations import format_duration, parse_duration
 
+MASK: Final = "***"
 URL_EXPECTED: Final = "expected an http or https address such as https://registry.example.com"
 _HIGHEST_PORT: Final = 65535
 _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,100}")
@@ -245,17 +246,25 @@ def _listen_address(value: object) -> ListenAddress:
     )
 
 
+def _masked(_secret: object) -> str:
+    return MASK
+
+
+# Each is written as the file has it, too.
+_WRITTEN: Final = PlainSerializer(str, return_type=str)
+_WRITTEN_DURATION: Final = PlainSerializer(format_duration, return_type=str)
+
 Name = Annotated[str, BeforeValidator(_name)]
 Url = Annotated[str, BeforeValidator(_url)]
 ImageHost = Annotated[str, BeforeValidator(_image_host)]
-DigestText = Annotated[InstanceOf[Digest], BeforeValidator(_digest)]
+DigestText = Annotated[InstanceOf[Digest], BeforeValidator(_digest), _WRITTEN]
 Day = Annotated[date, BeforeValidator(_day)]
 Comment = Annotated[str, BeforeValidator(_comment)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
 Rate = Annotated[float, BeforeValidator(_rate)]
-Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Secret = Annotated[SecretStr, BeforeValidator(_secret), PlainSerializer(_masked, return_type=str)]
 Username = Annotated[str, BeforeValidator(_username)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
-Duration = Annotated[float, BeforeValidator(_positive_duration)]
-Delay = Annotated[float, BeforeValidator(_duration)]
-Address = Annotated[ListenAddress, BeforeValidator(_listen_address)]
+Duration = Annotated[float, BeforeValidator(_positive_duration), _WRITTEN_DURATION]
+Delay = Annotated[float, BeforeValidator(_duration), _WRITTEN_DURATION]
+Address = Annotated[ListenAddress, BeforeValidator(_listen_address), _WRITTEN]

@@ -170,4 +170,4 @@ def test_runbook_belongs_to_an_alert(path: Path):
         "Repair",
         "Prevention",
     ]
-    assert set(COMMAND.findall(text)) <= {"serve", "probe"}
+    assert set(COMMAND.findall(text)) <= {"serve", "probe", "check-config"}

@@ -181,8 +181,9 @@ def test_help_has_what_works_and_nothing_else():
         "  --help     Show this message and exit.\n"
         "\n"
         "Commands:\n"
-        "  serve  Walk each registry every interval, and serve metrics.\n"
-        "  probe  Walk each registry once, print what is broken, and exit.\n"
+        "  serve         Walk each registry every interval, and serve metrics.\n"
+        "  probe         Walk each registry once, print what is broken, and exit.\n"
+        "  check-config  Print the settings that count, and where each comes from.\n"
     )
 
 
@@ -191,7 +192,11 @@ COMMON = ["registry", "config", "interval", "concurrency", "timeout", "blob-chec
 
 @pytest.mark.parametrize(
     ("command", "flags"),
-    [("serve", [*COMMON, "listen-address", "help"]), ("probe", [*COMMON, "output", "help"])],
+    [
+        ("serve", [*COMMON, "listen-address", "help"]),
+        ("probe", [*COMMON, "output", "help"]),
+        ("check-config", [*COMMON, "listen-address", "help"]),
+    ],
 )
 def test_help_of_a_command(command: str, flags: list[str]):
     """Each flag is there with its meaning and the variable that means the same."""
@@ -207,7 +212,7 @@ def test_help_of_a_command(command: str, flags: list[str]):
 # Wrong use: status 2, said on standard error, in the same words for each spelling.
 
 
-@pytest.mark.parametrize("command", ["serve", "probe"])
+@pytest.mark.parametrize("command", ["serve", "probe", "check-config"])
 def test_no_registry(command: str):
     """Without a registry there is nothing to do."""
     result = run(command)
@@ -218,12 +223,13 @@ def test_no_registry(command: str):
     )
 
 
-def test_wrong_configuration(tmp_path: Path):
+@pytest.mark.parametrize("command", ["serve", "check-config"])
+def test_wrong_configuration(tmp_path: Path, command: str):
     """Each problem is a line, with its key, its value, what was expected and where it stands."""
     file = tmp_path / "config.yml"
     file.write_text("intervall: 5m\nlisten_address: ':99999'\n")
     flags = ["--registry=localhost", "--timeout=5", f"--config={file}"]
-    result = run("serve", *flags, REGISTRY_INTEGRITY_CONCURRENCY="many")
+    result = run(command, *flags, REGISTRY_INTEGRITY_CONCURRENCY="many")
     assert (result.returncode, result.stdout) == (2, "")
     duration = "expected a duration such as 500ms, 10s, 15m or 1h30m"
     number = "expected a whole number from 1 to 1000"
@@ -354,7 +360,7 @@ def test_a_registry_behind_a_proxy(start: Callable[[Answers], Registry]):
 
 def test_wrong_proxy():
     """A proxy that cannot be used is a mistake; its address, which may hold a password, is not shown."""
-    for command in ("probe", "serve"):
+    for command in ("probe", "serve", "check-config"):
         result = run(command, "--registry=http://127.0.0.1:1", https_proxy=f"socks5://u:{SECRET}@proxy")
         assert (result.returncode, result.stdout) == (2, "")
         assert result.stderr == (
@@ -436,6 +442,48 @@ def test_table_on_a_terminal(start: Callable[[Answers], Registry]):
     text = written.decode().replace("\r\n", "\n")
     assert "\x1b[1;31m1 broken reference, 1 tag cannot be pulled\x1b[0m" in text
     assert max(len(line) for line in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()) <= 80
+
+
+# check-config
+
+
+def test_check_config(tmp_path: Path):
+    """What counts is printed with its origin and without secrets, by itself on standard output."""
+    file = tmp_path / "config.yml"
+    file.write_text(f"username: u\npassword: {SECRET}\ninterval: 1h\n")
+    result = run(
+        "check-config",
+        f"--config={file}",
+        "--registry=one=https://registry.example",
+        "--timeout=3s",
+        REGISTRY_INTEGRITY_CONCURRENCY="4",
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert lines[3:6] == [
+        "registries:",
+        "- name: one  # flag --registry",
+        "url: 'https://registry.example'  # flag --registry",
+    ]
+    given = [line for line in lines[6:] if not line.endswith((":", "# default"))]
+    assert given == [
+        f"interval: 1h  # {file}, line 3, key interval",
+        "concurrency: 4  # variable REGISTRY_INTEGRITY_CONCURRENCY",
+        "timeout: 3s  # flag --timeout",
+        "confirm_delay: 0s  # variable REGISTRY_INTEGRITY_CONFIRM_DELAY",
+        f"username: u  # {file}, line 1, key username",
+        f"password: '***'  # {file}, line 2, key password",
+    ]
+
+
+def test_nobody_reads_the_configuration(launch: Callable[..., subprocess.Popen[str]]):
+    """A pipe that is closed at its other end is no error here either."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = launch("check-config", "--registry=http://127.0.0.1:1", stdout=writer)
+    os.close(writer)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (0, "")
 
 
 # serve
@@ -552,7 +600,8 @@ def test_signals_before_and_after_the_loop(monkeypatch: pytest.MonkeyPatch):
         signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(commands, "_start", interrupted)
-    for command, status in (("probe", 143), ("serve", 0)):
+    monkeypatch.setattr(commands, "load_configuration", interrupted)
+    for command, status in (("probe", 143), ("check-config", 143), ("serve", 0)):
         monkeypatch.setattr(sys, "argv", ["exporter", command])
         assert cli.main() == status
 
