@@ -6,6 +6,7 @@ from exporter.settings.given import ConfigurationError
 from exporter.settings.loading import Configuration, load_configuration, load_settings
 from exporter.settings.models import MetricsSettings, RegistryDefaults, RegistrySettings, Settings
 from exporter.settings.reference import default_of, description_of, variable_of
+from exporter.settings.schema import file_schema
 from exporter.settings.selections import RepositoriesSettings, TagsSettings
 from exporter.settings.values import ListenAddress
 
@@ -21,6 +22,7 @@ __all__ = [
     "TagsSettings",
     "default_of",
     "description_of",
+    "file_schema",
     "format_duration",
     "load_configuration",
     "load_settings",

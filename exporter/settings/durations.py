@@ -7,6 +7,8 @@ _MILLISECONDS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000,
 _LONGEST_DAYS: Final = 365
 # Twelve digits are more than the longest duration needs, and few enough to convert.
 _GRAMMAR = re.compile("".join(f"(?:(?P<{unit}>[0-9]{{1,12}}){unit})?" for unit in _MILLISECONDS))
+DURATION_PATTERN: Final = "(?=.)" + "".join(f"(?:[0-9]{{1,12}}{unit})?" for unit in _MILLISECONDS)
+"""The grammar of durations as a regular expression that all languages read."""
 
 
 def parse_duration(text: str) -> float:

@@ -5,12 +5,13 @@ Every function raises `WrongValueError`, whose text says what was expected.
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from exporter.oci import quoted
-from exporter.settings.values import WrongValueError, is_host, is_repository
+from exporter.settings.values import WrongValueError, either, is_host, is_repository
 
 GLOB_EXPECTED: Final = "expected a glob such as team/*"
 _GLOB = re.compile(r"[!-~]{1,300}")
@@ -94,7 +95,22 @@ def _as_in_addresses(host: str) -> str:
     return host.strip("[]") if host.endswith("]") else host
 
 
-Repositories = Annotated[tuple[str, ...], BeforeValidator(_repositories)]
-Glob = Annotated[str, BeforeValidator(_glob)]
-Globs = Annotated[tuple[str, ...], BeforeValidator(_globs)]
-Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
+def list_schema(item: Mapping[str, Any], *, least: int = 1, nothing: bool = True) -> WithJsonSchema:
+    """Give the JSON Schema of a list: as YAML has it or as words of a text; `nothing`: or as null."""
+    forms: list[dict[str, Any]] = [
+        {"type": "array", "items": {"type": "string", **item}, "minItems": least},
+        {"type": "string", "minLength": 1},
+    ]
+    return WithJsonSchema(either(*forms, *([{"type": "null"}] if nothing else [])))
+
+
+_GLOB_TEXT: Final = {"pattern": f"^{_GLOB.pattern}$"}
+
+Repositories = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_repositories),
+    list_schema({"pattern": "^[a-z0-9][a-z0-9._/-]*$"}, least=0, nothing=False),
+]
+Glob = Annotated[str, BeforeValidator(_glob), WithJsonSchema({"type": "string", **_GLOB_TEXT})]
+Globs = Annotated[tuple[str, ...], BeforeValidator(_globs), list_schema(_GLOB_TEXT)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts), list_schema({"pattern": "^[^/\\s]+$"})]

@@ -4,15 +4,23 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    InstanceOf,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 from exporter.integrity.finding import Reason
 from exporter.integrity.options import BlobCheck, ImageByDigest, RepositoryOverride
 from exporter.integrity.report import RegistryKind
 from exporter.integrity.rules import GlobFilter, IgnoreRule, PlatformRule
 from exporter.oci import Digest, InvalidValueError
-from exporter.settings.lists import Glob, Globs, Repositories, items_of, read_json
-from exporter.settings.values import Comment, Day, DigestText, WrongValueError, is_repository, one_of
+from exporter.settings.lists import Glob, Globs, Repositories, items_of, list_schema, read_json
+from exporter.settings.values import Comment, Day, DigestText, WrongValueError, either, is_repository, one_of
 
 # An error shows its value only after `given` has masked it, so pydantic's own texts show none.
 SECTION: Final = ConfigDict(
@@ -20,6 +28,13 @@ SECTION: Final = ConfigDict(
 )
 
 _FIELDS_OF_A_RULE: Final = ("repository", "tag", "digest", "reason")
+
+
+def _with_one_of(*names: str) -> ConfigDict:
+    """Tell the JSON Schema that one of some fields is needed, as the models' own checks have it."""
+    return SECTION | ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in names]})
+
+
 _PLATFORM = re.compile(r"[a-z0-9._]+/[a-z0-9._]+(?:/[a-z0-9._]+)?")
 
 
@@ -46,6 +61,7 @@ class RepositoriesSettings(BaseModel):
     model_config = SECTION
 
     names: Repositories | None = None
+    """The repositories by name: what the section is when it is a list."""
 
     include: Globs = ()
     """Globs: only repositories of the catalog that one of them matches are walked."""
@@ -68,11 +84,16 @@ class RepositoriesSettings(BaseModel):
 class OverrideSettings(BaseModel):
     """What is different about some repositories."""
 
-    model_config = SECTION
+    model_config = _with_one_of("kind", "blob_check")
 
     repository: Glob
+    """A glob of repositories."""
+
     kind: Annotated[RegistryKind, one_of(RegistryKind)] | None = None
+    """What they are, where that is not the registry's `kind`."""
+
     blob_check: Annotated[BlobCheck, one_of(BlobCheck)] | None = None
+    """How their blobs are asked for, where that is not the registry's `blob_check`."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -89,14 +110,25 @@ class OverrideSettings(BaseModel):
 class IgnoreSettings(BaseModel):
     """Known breakage."""
 
-    model_config = SECTION
+    model_config = _with_one_of(*_FIELDS_OF_A_RULE)
 
     repository: Glob | None = None
+    """A glob of repositories; any, where there is none."""
+
     tag: Glob | None = None
+    """A glob of tags; any, where there is none."""
+
     digest: DigestText | None = None
+    """What is broken."""
+
     reason: Annotated[Reason, one_of(Reason)] | None = None
+    """Why it is broken or unverified."""
+
     until: Day | None = None
+    """The last day, in UTC, on which it is ignored."""
+
     comment: Comment | None = None
+    """For people, in one line."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -170,11 +202,32 @@ def _written_platforms(rules: tuple[PlatformRule, ...]) -> dict[str, list[str]]:
     return {rule.repository: sorted(rule.platforms) for rule in rules}
 
 
-Overrides = Annotated[tuple[OverrideSettings, ...], BeforeValidator(_structures)]
-IgnoreRules = Annotated[tuple[IgnoreSettings, ...], BeforeValidator(_structures)]
+_PLATFORM_LISTS: Final = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": either(
+        {"type": "array", "items": {"type": "string", "pattern": f"^{_PLATFORM.pattern}$"}, "minItems": 1},
+        {"type": "string", "minLength": 1},
+    ),
+}
+
+Overrides = Annotated[
+    tuple[OverrideSettings, ...],
+    BeforeValidator(_structures, json_schema_input_type=tuple[OverrideSettings, ...] | None),
+]
+IgnoreRules = Annotated[
+    tuple[IgnoreSettings, ...],
+    BeforeValidator(_structures, json_schema_input_type=tuple[IgnoreSettings, ...] | None),
+]
 Images = Annotated[
-    tuple[InstanceOf[ImageByDigest], ...], BeforeValidator(_images), PlainSerializer(_written_images)
+    tuple[InstanceOf[ImageByDigest], ...],
+    BeforeValidator(_images),
+    PlainSerializer(_written_images),
+    list_schema({"pattern": "^[a-z0-9][a-z0-9._/-]*@[a-z0-9+._-]+:[!-~]+$"}),
 ]
 Platforms = Annotated[
-    tuple[InstanceOf[PlatformRule], ...], BeforeValidator(_platforms), PlainSerializer(_written_platforms)
+    tuple[InstanceOf[PlatformRule], ...],
+    BeforeValidator(_platforms),
+    PlainSerializer(_written_platforms),
+    WithJsonSchema(either(_PLATFORM_LISTS, {"type": "null"})),
 ]

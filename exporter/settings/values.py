@@ -4,19 +4,19 @@ Every function raises `WrongValueError`, whose text says what was expected.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
-from typing import Annotated, Final, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, InstanceOf, PlainSerializer, SecretStr
+from pydantic import BeforeValidator, InstanceOf, PlainSerializer, SecretStr, WithJsonSchema
 
 from exporter.oci import Digest, InvalidValueError, check_host, check_repository
-from exporter.settings.durations import format_duration, parse_duration
+from exporter.settings.durations import DURATION_PATTERN, format_duration, parse_duration
 
 MASK: Final = "***"
 URL_EXPECTED: Final = "expected an http or https address such as https://registry.example.com"
@@ -27,6 +27,7 @@ _URL_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:-]+)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_COMMENT: Final = 1000
 _HIGHEST_RATE: Final = 100_000
+_RATE = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WORDS_FOR_TRUTH: Final = {"true": True, "false": False}
 
@@ -163,7 +164,7 @@ def _truth(value: object) -> bool:
 
 
 def _rate(value: object) -> float:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", value):
+    if isinstance(value, str) and _RATE.fullmatch(value):
         value = float(value)
     wrong = isinstance(value, bool) or not isinstance(value, int | float)
     if wrong or not 0 < float(str(value)) <= _HIGHEST_RATE:
@@ -207,6 +208,11 @@ def _positive_duration(value: object) -> float:
     return seconds
 
 
+def either(*schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the JSON Schema of what may have one of several forms."""
+    return {"anyOf": [*schemas]}
+
+
 def whole_number(lowest: int, highest: int) -> BeforeValidator:
     """Accept a whole number within bounds, both included."""
 
@@ -217,7 +223,11 @@ def whole_number(lowest: int, highest: int) -> BeforeValidator:
             raise WrongValueError(f"expected a whole number from {lowest} to {highest}")
         return value
 
-    return BeforeValidator(read)
+    schema = either(
+        {"type": "integer", "minimum": lowest, "maximum": highest},
+        {"type": "string", "pattern": "^[0-9]{1,12}$"},
+    )
+    return BeforeValidator(read, json_schema_input_type=Annotated[int, WithJsonSchema(schema)])
 
 
 def one_of(choices: type[E]) -> BeforeValidator:
@@ -250,21 +260,50 @@ def _masked(_secret: object) -> str:
     return MASK
 
 
-# Each is written as the file has it, too.
+def _text(pattern: str | None = None, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string"} | ({"pattern": pattern} if pattern else {}) | more)
+
+
+def _duration_text(*, positive: bool) -> WithJsonSchema:
+    longer = "(?=.*[1-9])" if positive else ""
+    return _text(f"^{longer}{DURATION_PATTERN}$", examples=["500ms", "10s", "15m", "1h30m"])
+
+
+# Each is written as the file has it, and the file's JSON Schema tells what it looks like there.
 _WRITTEN: Final = PlainSerializer(str, return_type=str)
 _WRITTEN_DURATION: Final = PlainSerializer(format_duration, return_type=str)
 
-Name = Annotated[str, BeforeValidator(_name)]
-Url = Annotated[str, BeforeValidator(_url)]
-ImageHost = Annotated[str, BeforeValidator(_image_host)]
-DigestText = Annotated[InstanceOf[Digest], BeforeValidator(_digest), _WRITTEN]
-Day = Annotated[date, BeforeValidator(_day)]
-Comment = Annotated[str, BeforeValidator(_comment)]
-Truth = Annotated[bool, BeforeValidator(_truth)]
-Rate = Annotated[float, BeforeValidator(_rate)]
-Secret = Annotated[SecretStr, BeforeValidator(_secret), PlainSerializer(_masked, return_type=str)]
-Username = Annotated[str, BeforeValidator(_username)]
-FilePath = Annotated[Path, BeforeValidator(_path)]
-Duration = Annotated[float, BeforeValidator(_positive_duration), _WRITTEN_DURATION]
-Delay = Annotated[float, BeforeValidator(_duration), _WRITTEN_DURATION]
-Address = Annotated[ListenAddress, BeforeValidator(_listen_address), _WRITTEN]
+Name = Annotated[str, BeforeValidator(_name), _text(f"^{_NAME.pattern}$")]
+Url = Annotated[str, BeforeValidator(_url), _text("^[Hh][Tt][Tt][Pp][Ss]?://[^@?#\\s]+$")]
+ImageHost = Annotated[str, BeforeValidator(_image_host), _text("^[^/\\s]+(/[^/\\s]+)*$")]
+DigestText = Annotated[
+    InstanceOf[Digest], BeforeValidator(_digest), _WRITTEN, _text("^[a-z0-9+._-]+:[!-~]+$")
+]
+Day = Annotated[date, BeforeValidator(_day), _text(f"^{_DAY.pattern}$", format="date")]
+Comment = Annotated[str, BeforeValidator(_comment), _text(maxLength=_LONGEST_COMMENT)]
+Truth = Annotated[
+    bool, BeforeValidator(_truth), WithJsonSchema(either({"type": "boolean"}, {"enum": [*_WORDS_FOR_TRUTH]}))
+]
+Rate = Annotated[
+    float,
+    BeforeValidator(_rate),
+    WithJsonSchema(
+        either(
+            {"type": "number", "exclusiveMinimum": 0, "maximum": _HIGHEST_RATE},
+            {"type": "string", "pattern": f"^{_RATE.pattern}$"},
+        )
+    ),
+]
+Secret = Annotated[
+    SecretStr,
+    BeforeValidator(_secret),
+    PlainSerializer(_masked, return_type=str),
+    _text(minLength=1, format="password", writeOnly=True),
+]
+Username = Annotated[str, BeforeValidator(_username), _text("^[^:]+$")]
+FilePath = Annotated[Path, BeforeValidator(_path), _text(minLength=1)]
+Duration = Annotated[
+    float, BeforeValidator(_positive_duration), _WRITTEN_DURATION, _duration_text(positive=True)
+]
+Delay = Annotated[float, BeforeValidator(_duration), _WRITTEN_DURATION, _duration_text(positive=False)]
+Address = Annotated[ListenAddress, BeforeValidator(_listen_address), _WRITTEN, _text("^.*:[0-9]{1,5}$")]

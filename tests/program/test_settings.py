@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from exporter.cli.commands import app
 from exporter.integrity import BlobCheck, ImageByDigest, PlatformRule, RegistryKind
 from exporter.logs import LogFormat, LogLevel
 from exporter.oci import Digest
@@ -23,15 +22,12 @@ from exporter.settings import (
     RegistrySettings,
     RepositoriesSettings,
     Settings,
-    default_of,
-    description_of,
     format_duration,
     load_settings,
     parse_duration,
-    variable_of,
 )
 from exporter.settings import models as settings_models
-from exporter.settings.given import DEFAULT_PATHS, REGISTRY_PATHS, TOP_PATHS, KeyPath
+from exporter.settings.given import DEFAULT_PATHS, KeyPath
 from exporter.settings.selections import IgnoreSettings, OverrideSettings
 from tests.program.loading import PREFIX, SECRET, load, problems
 
@@ -636,65 +632,65 @@ def test_wrong_lists_in_the_file(file: Path, text: str, what: str, expected: str
     assert problems(file, text) == [f"{what}: {expected} (config.yml, line {line})"]
 
 
-@pytest.mark.parametrize(
-    ("text", "what", "expected"),
-    [
-        ("intervall: 5m", "intervall: '5m'", f"{KNOWN}; did you mean interval?"),
-        ("registrys: 5", "registrys: 5", f"{KNOWN}; did you mean registries?"),
-        ("metrics: {image_hosts: x}", "metrics.image_hosts: 'x'", f"{KNOWN}; did you mean image_host?"),
-        ("5: x", "5: 'x'", KNOWN),
-        ('"\\e[31m": 5', "'\\x1b[31m': 5", KNOWN),
-        ("url: http://a", "url: 'http://a'", KNOWN),
-        ("metrics: 5", "metrics: 5", "expected a mapping"),
-        ("metrics: [5]", "metrics: a list", "expected a mapping"),
-        ("metrics: {image_host: 'https://x'}", "metrics.image_host: 'https://x'", IMAGE_HOST),
-        ("metrics: {image_host: x/Y}", "metrics.image_host: 'x/Y'", IMAGE_HOST),
-        ("metrics: {image_host: 'x:1/'}", "metrics.image_host: 'x:1/'", IMAGE_HOST),
-        (
-            "metrics: {max_broken_info: -1}",
-            "metrics.max_broken_info: -1",
-            CONCURRENCY.replace("1 to 1000", "0 to 100000"),
-        ),
-        ("interval: 900", "interval: 900", DURATION),
-        ("interval: 0s", "interval: '0s'", "expected a duration longer than 0s"),
-        ("interval: 400d", "interval: '400d'", "expected a duration of at most 365d"),
-        ("confirm_delay:", "confirm_delay: nothing", DURATION),
-        ("confirm_delay: 2026-01-01", "confirm_delay: '2026-01-01'", DURATION),
-        ("concurrency: 0", "concurrency: 0", CONCURRENCY),
-        ("concurrency: true", "concurrency: true", CONCURRENCY),
-        ("concurrency: 1.5", "concurrency: 1.5", CONCURRENCY),
-        ("blob_check: body", "blob_check: 'body'", "expected auto, range or head"),
-        ("kind: [private]", "kind: a list", "expected private or pull-through"),
-        ("kind: {private: x}", "kind: a mapping", "expected private or pull-through"),
-        ("kind: !!set {private}", "kind: a set", "expected private or pull-through"),
-        ("log_level: off", "log_level: false", "expected debug, info, warning or error"),
-        ("log_format: text", "log_format: 'text'", "expected console or json"),
-        ("listen_address: 9949", "listen_address: 9949", PORT),
-        ("listen_address: ':99999'", "listen_address: ':99999'", PORT),
-        ("listen_address: '::1:80'", "listen_address: '::1:80'", ADDRESS),
-        ("repositories: []", "repositories: a list", "expected a list of at least one repository"),
-        ("repositories: [team/app, Team]", "repositories: 'Team'", REPOSITORIES),
-        ("repositories: [2026-01-01, 5]", "repositories: '5'", REPOSITORIES),
-        ("username: 'u:v'", "username: 'u:v'", "expected a user's name, without a colon"),
-        ("username: 5", "username: 5", "expected a user's name, without a colon"),
-        ("username: u", "username: 'u'", "expected a password_file or a password beside it"),
-        ("password: p", "password: ***", "expected a username beside it"),
-        (
-            "password: 12345",
-            "password: ***",
-            "expected a text; one that looks like a number stands in quotes",
-        ),
-        ("password: ''", "password: ***", "expected one line of text that is not empty"),
-        ('password: "a\\nb"', "password: ***", "expected one line of text that is not empty"),
-        ("password_file: ''", "password_file: ''", "expected the path of a file"),
-        ("password_file: [x]", "password_file: a list", "expected the path of a file"),
-        (
-            "password_file: none",
-            "password_file: 'none'",
-            "expected a file that can be read: No such file or directory",
-        ),
-    ],
-)
+WRONG_IN_THE_FILE = [
+    ("intervall: 5m", "intervall: '5m'", f"{KNOWN}; did you mean interval?"),
+    ("registrys: 5", "registrys: 5", f"{KNOWN}; did you mean registries?"),
+    ("metrics: {image_hosts: x}", "metrics.image_hosts: 'x'", f"{KNOWN}; did you mean image_host?"),
+    ("5: x", "5: 'x'", KNOWN),
+    ('"\\e[31m": 5', "'\\x1b[31m': 5", KNOWN),
+    ("url: http://a", "url: 'http://a'", KNOWN),
+    ("metrics: 5", "metrics: 5", "expected a mapping"),
+    ("metrics: [5]", "metrics: a list", "expected a mapping"),
+    ("metrics: {image_host: 'https://x'}", "metrics.image_host: 'https://x'", IMAGE_HOST),
+    ("metrics: {image_host: x/Y}", "metrics.image_host: 'x/Y'", IMAGE_HOST),
+    ("metrics: {image_host: 'x:1/'}", "metrics.image_host: 'x:1/'", IMAGE_HOST),
+    (
+        "metrics: {max_broken_info: -1}",
+        "metrics.max_broken_info: -1",
+        CONCURRENCY.replace("1 to 1000", "0 to 100000"),
+    ),
+    ("interval: 900", "interval: 900", DURATION),
+    ("interval: 0s", "interval: '0s'", "expected a duration longer than 0s"),
+    ("interval: 400d", "interval: '400d'", "expected a duration of at most 365d"),
+    ("confirm_delay:", "confirm_delay: nothing", DURATION),
+    ("confirm_delay: 2026-01-01", "confirm_delay: '2026-01-01'", DURATION),
+    ("concurrency: 0", "concurrency: 0", CONCURRENCY),
+    ("concurrency: true", "concurrency: true", CONCURRENCY),
+    ("concurrency: 1.5", "concurrency: 1.5", CONCURRENCY),
+    ("blob_check: body", "blob_check: 'body'", "expected auto, range or head"),
+    ("kind: [private]", "kind: a list", "expected private or pull-through"),
+    ("kind: {private: x}", "kind: a mapping", "expected private or pull-through"),
+    ("kind: !!set {private}", "kind: a set", "expected private or pull-through"),
+    ("log_level: off", "log_level: false", "expected debug, info, warning or error"),
+    ("log_format: text", "log_format: 'text'", "expected console or json"),
+    ("listen_address: 9949", "listen_address: 9949", PORT),
+    ("listen_address: ':99999'", "listen_address: ':99999'", PORT),
+    ("listen_address: '::1:80'", "listen_address: '::1:80'", ADDRESS),
+    ("repositories: []", "repositories: a list", "expected a list of at least one repository"),
+    ("repositories: [team/app, Team]", "repositories: 'Team'", REPOSITORIES),
+    ("repositories: [2026-01-01, 5]", "repositories: '5'", REPOSITORIES),
+    ("username: 'u:v'", "username: 'u:v'", "expected a user's name, without a colon"),
+    ("username: 5", "username: 5", "expected a user's name, without a colon"),
+    ("username: u", "username: 'u'", "expected a password_file or a password beside it"),
+    ("password: p", "password: ***", "expected a username beside it"),
+    (
+        "password: 12345",
+        "password: ***",
+        "expected a text; one that looks like a number stands in quotes",
+    ),
+    ("password: ''", "password: ***", "expected one line of text that is not empty"),
+    ('password: "a\\nb"', "password: ***", "expected one line of text that is not empty"),
+    ("password_file: ''", "password_file: ''", "expected the path of a file"),
+    ("password_file: [x]", "password_file: a list", "expected the path of a file"),
+    (
+        "password_file: none",
+        "password_file: 'none'",
+        "expected a file that can be read: No such file or directory",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "what", "expected"), WRONG_IN_THE_FILE)
 def test_wrong_values_in_the_file(file: Path, text: str, what: str, expected: str):
     """What is wrong with a key is told once, however many registries it is for."""
     registries = "registries: [{url: http://a}, {url: http://b}]\n"
@@ -1023,46 +1019,6 @@ def test_models_refuse_what_they_do_not_know():
 
 
 # The page
-
-
-def rows(text: str) -> dict[str, list[str]]:
-    """The cells of all tables, by the first one."""
-    cells = [
-        [cell.strip() for cell in re.split(r" ?\| ?", line)[1:-1]]
-        for line in text.splitlines()
-        if line[:3] == "| `"
-    ]
-    return {row[0].strip("`"): row[1:] for row in cells}
-
-
-def flags_of_the_program() -> set[str]:
-    """The spellings of all flags of the commands."""
-    group = __import__("typer").main.get_command(app)
-    return {
-        spelling for command in group.commands.values() for one in command.params for spelling in one.opts
-    }  # fmt: skip
-
-
-def test_the_page_tells_every_key():
-    """The documentation has each key, its variable, its flag, its default and its meaning, and no other."""
-    page = rows((ROOT / "docs" / "configuration.md").read_text())
-    flags = flags_of_the_program()
-    expected = {}
-    for path in (*TOP_PATHS, ("url",), ("name",)):
-        flag = "--registry" if path[0] in {"registries", "url", "name"} else f"--{path[0].replace('_', '-')}"
-        own = path[0] in {"url", "name"}
-        key = f"registries[].{path[0]}" if own else ".".join(path)
-        variable = f"{PREFIX}REGISTRIES__<NAME>__{path[0].upper()}" if own else variable_of(path)
-        expected[key] = [
-            f"`{variable}`",
-            f"`{flag}`" if flag in flags and len(path) == 1 else "",
-            f"`{default_of(path)}`" if default_of(path) else "",
-            description_of(path),
-        ]
-    assert page == expected
-    assert {path[0] for path in REGISTRY_PATHS} <= {
-        key.removeprefix("registries[].").partition(".")[0] for key in page
-    }
 
 
 def test_the_examples_of_the_page_are_right(file: Path):
