@@ -2,7 +2,14 @@
 
 from exporter.integrity.cycle import Cycle
 from exporter.integrity.finding import Finding, Impact, Kind, Reason, Reference, Verdict, image_of
-from exporter.integrity.options import BlobCheck, CycleOptions, ImageByDigest, RepositoryOverride
+from exporter.integrity.options import (
+    BlobCheck,
+    CycleOptions,
+    ImageByDigest,
+    ImageByTag,
+    RepositoryOverride,
+)
+from exporter.integrity.progress import CycleProgress
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
 from exporter.integrity.rules import GlobFilter, IgnoreRule, PlatformRule
 
@@ -10,10 +17,12 @@ __all__ = [
     "BlobCheck",
     "Cycle",
     "CycleOptions",
+    "CycleProgress",
     "Finding",
     "GlobFilter",
     "IgnoreRule",
     "ImageByDigest",
+    "ImageByTag",
     "Impact",
     "Kind",
     "Outcome",

@@ -5,16 +5,25 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
 from exporter.integrity.confirm import confirm
-from exporter.integrity.finding import Reason
+from exporter.integrity.content import WholeBlobInquiry
+from exporter.integrity.finding import Kind, Reason
 from exporter.integrity.history import carry, conclude
 from exporter.integrity.judge import INTACT, Judgement, left_alone, unverified
 from exporter.integrity.manifests import ManifestCache
-from exporter.integrity.options import CycleOptions, RepositoryOverride, Scope, override_for
+from exporter.integrity.options import (
+    CycleOptions,
+    ImageByDigest,
+    ImageByTag,
+    RepositoryOverride,
+    Scope,
+    override_for,
+)
+from exporter.integrity.progress import CycleProgress
 from exporter.integrity.proofs import BlobInquiry, DataProofs, RangeSupport
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
 from exporter.integrity.rules import IgnoreRule, platform_rule_for
@@ -25,6 +34,9 @@ from exporter.registry import Circuit, Purpose, RegistryClient, RegistryError, T
 
 _SUSPECT_SHARE: Final = 0.1
 _MOST_INVALID_NAMES: Final = 20
+_UNREACHED: Final = frozenset({Reason.CONNECTION, Reason.TIMEOUT})
+# Is told of each repository that was walked to its end, and of what was found there.
+NoticeWalk: TypeAlias = Callable[[RepositoryWalk, RepositoryReport], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +51,22 @@ class _Walked:
 class Cycle:
     """Walks one registry, again and again; remembers manifests in between.
 
-    Only one run may be under way at a time.
+    Only one run may be under way at a time; `progress` is that of the last walk that began.
     """
 
     def __init__(
-        self, name: str, url: str, kind: RegistryKind, client: RegistryClient, options: CycleOptions
+        self,
+        name: str,
+        url: str,
+        kind: RegistryKind,
+        client: RegistryClient,
+        options: CycleOptions,
+        *,
+        notice_walk: NoticeWalk | None = None,
     ) -> None:
         self.name = name
+        self.progress = CycleProgress()
+        self._notice_walk = notice_walk
         self._url = url
         self._kind = kind
         self._client = client
@@ -111,10 +132,11 @@ class Cycle:
 
     async def _walk(self, tally: Tally, previous: Report | None) -> _Walked:
         known = previous.repositories if previous is not None else {}
+        self.progress = CycleProgress()
         context = WalkContext(
             self._client,
             self._cache,
-            BlobInquiry(self._client, self._ranges[None], DataProofs()),
+            self._inquiry(None, DataProofs()),
             tally,
             Circuit(),
             self._digest_headers,
@@ -131,12 +153,14 @@ class Cycle:
         names, repositories = _sort(listed, known, self._options.ignore)
         scopes = self._scopes(names)
         repositories |= {name: RepositoryReport(name, walked=True) for name in names if name not in scopes}
-        workers = Workers(self._options.concurrency)
+        workers = Workers(self._options.concurrency, self.progress)
+        self.progress.repositories = len(scopes)
 
         async def open_repository(name: str) -> None:
             repositories[name] = await self._walk_repository(
                 name, scopes[name], self._context_for(name, context), Batch(workers), known.get(name)
             )
+            self.progress.repositories_done += 1
 
         openings: Iterable[Callable[[], Awaitable[None]]] = (
             partial(open_repository, name) for name in scopes
@@ -144,6 +168,9 @@ class Cycle:
         await workers.run(iter(openings))
         self._cache.keep_repositories(repositories)
         self._mention_empty(scopes, repositories)
+        unreached = _unreached(repositories) if self._options.only is not None else None
+        if unreached is not None:
+            return _Walked(Outcome.FAILED, repositories, unreached)
         left = sorted(name for name in scopes if not repositories[name].walked)
         if not left:
             return _Walked(Outcome.COMPLETE, repositories)
@@ -161,6 +188,8 @@ class Cycle:
 
     async def _repositories(self, context: WalkContext) -> tuple[str, ...]:
         errand = context.errand(Purpose.WALK)
+        if self._options.only is not None:
+            return ()
         if self._options.repositories is None:
             listed = await self._client.catalog(errand)
             return tuple(name for name in listed if self._options.repository_filter.accepts(name))
@@ -169,6 +198,8 @@ class Cycle:
 
     def _scopes(self, listed: Iterable[str]) -> dict[str, Scope]:
         """Tell what of which repository is walked; a cache's repositories only where they are named."""
+        if self._options.only is not None:
+            return self._named_scopes(self._options.only)
         named = self._options.repositories is not None
         chosen = dict.fromkeys(name for name in listed if named or not self._is_cache(name))
         images: dict[str, tuple[Digest, ...]] = {}
@@ -182,6 +213,21 @@ class Cycle:
                 platforms=platform_rule_for(name, self._options.platforms),
             )
             for name in (*chosen, *sorted(images.keys() - chosen.keys()))
+        }
+
+    def _named_scopes(self, images: Iterable[ImageByTag | ImageByDigest]) -> dict[str, Scope]:
+        named: dict[str, list[ImageByTag | ImageByDigest]] = {}
+        for image in dict.fromkeys(images):
+            named.setdefault(image.repository, []).append(image)
+        return {
+            name: Scope(
+                lists_tags=False,
+                named_tags=tuple(image.tag for image in its if isinstance(image, ImageByTag)),
+                images=tuple(image.digest for image in its if isinstance(image, ImageByDigest)),
+                platforms=platform_rule_for(name, self._options.platforms),
+                required_platforms=self._options.required_platforms,
+            )
+            for name, its in named.items()
         }
 
     def _mention_empty(
@@ -211,8 +257,12 @@ class Cycle:
         override = override_for(name, self._options.overrides)
         if override is None or override not in self._ranges:
             return context
-        blobs = BlobInquiry(self._client, self._ranges[override], context.blobs.proofs)
-        return replace(context, blobs=blobs)
+        return replace(context, blobs=self._inquiry(override, context.blobs.proofs))
+
+    def _inquiry(self, override: RepositoryOverride | None, proofs: DataProofs) -> BlobInquiry:
+        if self._options.full:
+            return WholeBlobInquiry(self._client, self._ranges[override], proofs, self.progress)
+        return BlobInquiry(self._client, self._ranges[override], proofs)
 
     def _notice_cache(self, repository: str, sign: str) -> None:
         if self._cache_noticed or self._is_cache(repository):
@@ -257,7 +307,8 @@ class Cycle:
             await confirm(walk, self._options.confirm_delay)
         if walk.listing is not INTACT and not walk.graph.tags:
             return self._left(name, previous, walk.listing)
-        if context.circuit.open_for(name):
+        # What is named is told of one by one; there is nothing else to keep.
+        if context.circuit.open_for(name) and self._options.only is None:
             return self._left(
                 name,
                 previous,
@@ -266,7 +317,10 @@ class Cycle:
                 ),
             )
         self._cache.keep(name, walk.met_manifests)
-        return conclude(walk, previous, datetime.now(UTC), self._options.ignore)
+        report = conclude(walk, previous, datetime.now(UTC), self._options.ignore)
+        if self._notice_walk is not None:
+            self._notice_walk(walk, report)
+        return report
 
     def _left(self, name: str, previous: RepositoryReport | None, judgement: Judgement) -> RepositoryReport:
         return carry(name, previous, judgement, datetime.now(UTC), self._options.ignore)
@@ -294,6 +348,14 @@ def _sort(
             "the catalog lists more names that are no repositories than are reported", number=unnamable
         )
     return names, invalid
+
+
+def _unreached(repositories: Mapping[str, RepositoryReport]) -> str | None:
+    """Tell why a registry gave no answer at all, where that is so."""
+    findings = [finding for repository in repositories.values() for finding in repository.findings]
+    roots = sum(repository.checked[Kind.TAG] for repository in repositories.values())
+    silent = all(finding.kind is Kind.TAG and finding.reason in _UNREACHED for finding in findings)
+    return findings[0].detail if findings and silent and len(findings) >= roots else None
 
 
 def _with_tags(repositories: Mapping[str, RepositoryReport]) -> int:

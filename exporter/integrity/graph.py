@@ -159,7 +159,7 @@ def breakages(graph: RepositoryGraph) -> dict[Reference, Breakage]:
     for tag, failure in graph.tag_failures.items():
         reference = Reference(Kind.TAG, tag=tag)
         found[reference] = Breakage(reference, failure, tag, known=tag in graph.kept_roots, pulled_by={tag})
-    for root, tags in _tags_by_root(graph.roots).items():
+    for root, tags in tags_by_root(graph.roots).items():
         root_failure = graph.manifest_failures.get(root)
         if root_failure is not None:
             for tag in tags:
@@ -182,7 +182,8 @@ def _order(descriptor: Descriptor) -> tuple[str, int, str]:
     return (descriptor.media_type, descriptor.size or 0, str(descriptor.platform))
 
 
-def _tags_by_root(roots: Mapping[str, Digest]) -> dict[Digest, list[str]]:
+def tags_by_root(roots: Mapping[str, Digest]) -> dict[Digest, list[str]]:
+    """Turn around what tags resolve to."""
     grouped: dict[Digest, list[str]] = {}
     for tag, root in roots.items():
         grouped.setdefault(root, []).append(tag)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from exporter.integrity.finding import Finding, Impact, Kind, Reference, Verdict
-from exporter.integrity.graph import Breakage, breakages
+from exporter.integrity.finding import Finding, Impact, Kind, Reason, Reference, Verdict
+from exporter.integrity.graph import Breakage, breakages, tags_by_root
 from exporter.integrity.judge import INTACT, Judgement
+from exporter.integrity.platforms import unoffered
 from exporter.integrity.report import ErrorStreak, RepositoryReport
 from exporter.integrity.rules import IgnoreRule, hide
 from exporter.integrity.walk import RepositoryWalk
@@ -40,6 +41,7 @@ def conclude(
         _finding(walk.name, breakage, earlier.get(reference), now) for reference, breakage in found.items()
     ]
     findings += _kept(walk, found, previous)
+    findings += _unoffered(walk, now)
     if walk.names is not INTACT:
         findings.append(_listing_finding(walk.name, walk.names, earlier.get(_LISTING), now))
     findings = hide(findings, ignore, now)
@@ -181,6 +183,28 @@ def _kept(
         tags = tuple(tag for tag in finding.tags if tag in hidden)
         if tags and finding.reference not in found and not walk.found_intact(finding.reference):
             yield replace(finding, stale=True, tags=tags)
+
+
+def _unoffered(walk: RepositoryWalk, now: datetime) -> Iterator[Finding]:
+    for platform in walk.scope.required_platforms:
+        for root, tags in tags_by_root(walk.graph.roots).items():
+            offers = unoffered(walk.graph, root, platform)
+            if offers is not None:
+                yield Finding(
+                    verdict=Verdict.BROKEN,
+                    reason=Reason.MISSING,
+                    impact=Impact.PULL,
+                    stale=False,
+                    repository=walk.name,
+                    kind=Kind.CHILD,
+                    digest=None,
+                    media_type=None,
+                    size=None,
+                    platform=platform,
+                    tags=tuple(sorted(tags)),
+                    detail=f"the index has no manifest for {platform}, only for {offers}",
+                    first_seen=now,
+                )
 
 
 def _listing_finding(repository: str, judgement: Judgement, before: Finding | None, now: datetime) -> Finding:

@@ -32,6 +32,7 @@ class Judgement:
 
 
 INTACT: Final = Judgement(Verdict.INTACT)
+LONGEST_BLOB: Final = 2**40  # bytes, of one whose length nothing tells
 
 # The specification's, and what Harbor says instead of each of them (goharbor/harbor#20764).
 _MISSING_CODES = frozenset({"MANIFEST_UNKNOWN", "BLOB_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND"})
@@ -148,6 +149,25 @@ def judge_blob_head(answer: BlobHead, size: int | None) -> Judgement:
     if answer.length is None or size is None or answer.length == size:
         return INTACT
     return broken(Reason.SIZE_MISMATCH, f"HEAD announced {answer.length} bytes instead of {size}")
+
+
+def judge_content(
+    announced: int | None, received: int, computed: Digest | None, digest: Digest, size: int | None
+) -> Judgement:
+    """Judge a blob that was read whole, unless its announced length was wrong.
+
+    `computed` is the digest of what came, None where it cannot be computed.
+    """
+    if size is not None and announced not in {None, size}:
+        return broken(Reason.SIZE_MISMATCH, f"GET announced {announced} bytes instead of {size}")
+    if size is not None and received != size:
+        came = f"more than {size}" if received > size else f"{received} instead of {size}"
+        return broken(Reason.SIZE_MISMATCH, f"GET brought {came} bytes")
+    if size is None and received > LONGEST_BLOB:
+        return unverified(Reason.TOO_LARGE, f"GET brought more than {LONGEST_BLOB} bytes")
+    if computed not in {None, digest}:
+        return broken(Reason.DIGEST_MISMATCH, f"the {received} bytes served have another digest")
+    return INTACT
 
 
 def judge_last_byte(answer: LastByte, size: int | None) -> Judgement:

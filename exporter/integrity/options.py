@@ -30,6 +30,17 @@ class ImageByDigest:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageByTag:
+    """An image by its tag, whatever other tags there are."""
+
+    repository: str
+    tag: str
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryOverride:
     """What is different about the repositories that a glob matches; None: what the registry has."""
 
@@ -45,6 +56,10 @@ class CycleOptions:
     Where `repositories` is given, the catalog is not read; else `repository_filter` says which of it are
     walked. `images` are walked whatever the tags are, and in any repository. Of `overrides` and of
     `platforms` the first that matches a repository counts.
+
+    Where `only` is given, those images alone are walked, without a question about any other: neither the
+    catalog nor a list of tags is read, and a tag that is not there is missing. An index among them that has
+    nothing for one of `required_platforms` is broken. With `full`, every blob is read whole and hashed.
     """
 
     concurrency: int = 16
@@ -59,20 +74,25 @@ class CycleOptions:
     overrides: tuple[RepositoryOverride, ...] = ()
     ignore: tuple[IgnoreRule, ...] = ()
     platforms: tuple[PlatformRule, ...] = ()
+    only: tuple[ImageByTag | ImageByDigest, ...] | None = None
+    required_platforms: tuple[str, ...] = ()
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What of one repository is walked: its tags, unless `lists_tags` says otherwise, and some images.
 
-    A tag that is not accepted by `tags` does not exist for the walk. `platforms` says which children are
-    meant to be there; None: all.
+    A tag that is not accepted by `tags` does not exist for the walk; `named_tags` do, whether or not the
+    registry knows them. `platforms` says which children are meant to be there; None: all.
     """
 
     lists_tags: bool = True
     tags: GlobFilter = ALL_NAMES
+    named_tags: tuple[str, ...] = ()
     images: tuple[Digest, ...] = ()
     platforms: PlatformRule | None = None
+    required_platforms: tuple[str, ...] = ()
 
 
 def override_for(repository: str, overrides: Iterable[RepositoryOverride]) -> RepositoryOverride | None:

@@ -106,14 +106,21 @@ class BlobInquiry:
         """Whether it matters that the smallest blob is asked first."""
         return self._ranges.unknown
 
+    def by_head(self, key: BlobKey) -> bool:
+        """Whether headers are all that is asked for."""
+        return not key[1] or self._ranges.refused
+
+    def expect(self, key: BlobKey) -> None:
+        """Take note of a blob that will be asked for."""
+
     async def ask(self, repository: str, key: BlobKey, errand: Errand) -> tuple[Judgement, bool]:
         """Ask for a blob; the flag says whether another's proof of the same data is still to be awaited."""
-        if not key[1] or self._ranges.refused:
+        if self.by_head(key):
             return await self._head(repository, key, errand), False
         if self.proofs.claim(key):
             proved = False
             try:
-                judgement = await self._try_range(repository, key, errand)
+                judgement = await self.prove(repository, key, errand)
                 proved = judgement.verdict is Verdict.INTACT
             finally:
                 self.proofs.settle(key, proved=proved)
@@ -139,7 +146,8 @@ class BlobInquiry:
             self._ranges.learn(works=answer.ranged)
         return judgement
 
-    async def _try_range(self, repository: str, key: BlobKey, errand: Errand) -> Judgement:
+    async def prove(self, repository: str, key: BlobKey, errand: Errand) -> Judgement:
+        """Ask for the data of a blob, in the way that this registry knows."""
         if self._ranges.unknown:
             async with self._ranges.trial:
                 if self._ranges.unknown:

@@ -1,13 +1,16 @@
 """What an operator has decided of names: which are meant, and what not to be told about."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
 from exporter.integrity.finding import Finding, Reason, Verdict
-from exporter.oci import Descriptor
+from exporter.oci import Descriptor, Platform
+
+# What a platform without a variant means (containerd, `platforms.Normalize`).
+_USUAL_VARIANTS: Final = {"amd64": "v1", "arm": "v7", "arm64": "v8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,14 @@ class PlatformRule:
 
     def mirrors(self, child: Descriptor) -> bool:
         """Whether an index's child is meant to be there; one without a platform always is."""
-        if child.platform is None:
-            return True
-        whole = str(child.platform)
-        return (
-            whole in self.platforms or f"{child.platform.os}/{child.platform.architecture}" in self.platforms
-        )
+        return child.platform is None or matches_platform(child.platform, self.platforms)
+
+
+def matches_platform(platform: Platform, wanted: Collection[str]) -> bool:
+    """Whether a platform is among the wanted ones, of which one without a variant stands for all variants."""
+    words = f"{platform.os}/{platform.architecture}"
+    variant = platform.variant or _USUAL_VARIANTS.get(platform.architecture)
+    return words in wanted or f"{words}/{variant}" in wanted
 
 
 def platform_rule_for(repository: str, rules: Iterable[PlatformRule]) -> PlatformRule | None:

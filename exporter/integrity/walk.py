@@ -128,6 +128,9 @@ class RepositoryWalk:
         """List the tags, then ask for all that they and the images lead to; nothing is confirmed yet."""
         if self.scope.lists_tags:
             self.batch.add(self._list)
+        for tag in self.scope.named_tags:
+            self.graph.tags.add(tag)
+            self.batch.add(self.ask_tag, tag)
         for digest in self.scope.images:
             self.graph.roots[root_of_image(digest)] = digest
             self.follow(digest)
@@ -317,6 +320,7 @@ class RepositoryWalk:
             key = (descriptor.digest, descriptor.size)
             if key not in self._asked_blobs:
                 self._asked_blobs.add(key)
+                self._context.blobs.expect(key)
                 self.batch.add(self._ask_blob, key)
 
     async def _ask_anywhere(

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+from exporter.integrity.progress import CycleProgress
+
 Job = Callable[..., Awaitable[None]]
 
 
@@ -15,7 +17,8 @@ class Workers:
     memory stays small, and no worker waits for a barrier.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, progress: CycleProgress | None = None) -> None:
+        self.progress = progress or CycleProgress()
         self._count = count
         self._jobs: list[tuple[Batch, Job, tuple[Any, ...]]] = []
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -23,6 +26,7 @@ class Workers:
 
     def add(self, batch: "Batch", job: Job, *arguments: Any) -> None:
         """Put a job on the stack for the next free worker."""
+        self.progress.references += 1
         self._jobs.append((batch, job, arguments))
         self._wake()
 
@@ -103,6 +107,7 @@ class Batch:
         except Exception as error:  # noqa: BLE001 - raised again where the batch's owner waits
             self._failure = self._failure or error
         finally:
+            self._workers.progress.references_done += 1
             self.release()
 
     async def finished(self) -> None:

@@ -34,11 +34,13 @@ from exporter.registry.errors import (
 from exporter.registry.pacing import Circuit
 from exporter.registry.proxies import InvalidProxyError, Proxies, is_loopback
 from exporter.registry.requests import Purpose, RequestObserver, Tally
+from exporter.registry.transport import BodySink
 
 __all__ = [
     "AnswerError",
     "AuthenticationError",
     "BlobHead",
+    "BodySink",
     "Circuit",
     "CloudProvider",
     "ConnectionFailedError",

@@ -27,7 +27,7 @@ from exporter.registry.pace import Pace, retry_after_seconds
 from exporter.registry.pacing import Circuit, is_refusal, with_retries
 from exporter.registry.pages import LONGEST_PAGE, Listing
 from exporter.registry.requests import Purpose, RequestObserver, Tally
-from exporter.registry.transport import Answer, Question, Wire
+from exporter.registry.transport import Answer, BodySink, Question, Wire
 
 PAGE_SIZE: Final = 1000  # distribution 2.8 refuses 5000, ECR everything over 1000
 LONGEST_MANIFEST: Final = 4 * 1024 * 1024  # distribution accepts no longer one
@@ -191,6 +191,10 @@ class RegistryClient:
         if answer.status != _PARTIAL:
             return LastByte(ranged=False, total=answer.length(), received=0)
         return LastByte(ranged=True, total=_total_of(answer, size - 1), received=len(answer.body))
+
+    async def read_blob(self, repository: str, digest: Digest, sink: BodySink, errand: Errand) -> None:
+        """Read all of a blob, as it comes; the timeout is for each piece, not for the whole."""
+        await self._ask(Question("GET", self._blob_url(repository, digest), repository, sink=sink), errand)
 
     def _manifest_url(self, repository: str, reference: str) -> str:
         return f"{self._base}{repository}/manifests/{reference}"

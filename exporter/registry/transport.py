@@ -5,10 +5,10 @@ import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 import httpx
@@ -75,12 +75,23 @@ class Answer:
         return int(text)
 
 
+class BodySink(Protocol):
+    """Takes a body of any length as it comes; it may come again from its beginning, after an error."""
+
+    def begin(self, length: int | None) -> bool:
+        """A body follows, of so many bytes, None where that is not told; false: it is not wanted."""
+
+    async def add(self, chunk: bytes) -> bool:
+        """Take the next bytes; false: the rest is not wanted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One request: which statuses carry a body that is wanted, and how long that may be in bytes.
 
     A longer body is an error, or cut where `cut` says so. `repository` is what a token is needed for: empty
-    for the catalog, None for the registry's root.
+    for the catalog, None for the registry's root. What goes to a `sink` has no bounds: as long as something
+    comes in time, it may go on.
     """
 
     method: str
@@ -91,6 +102,7 @@ class Question:
     bodies: frozenset[int] = frozenset()
     longest_body: int = 0
     cut: bool = False
+    sink: BodySink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +170,14 @@ class Wire:
     ) -> Answer | _Unauthorized:
         url = httpx.URL(question.url)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as deadline:
+                if question.sink is not None:
+                    question = replace(question, sink=_Postponing(question.sink, deadline, seconds))
                 return await self._follow(question, url, authorization, purpose, tally)
         except TimeoutError as error:
             detail = f"was not answered within {seconds:g} s"
+            if question.sink is not None:
+                detail = f"brought nothing for {seconds:g} s"
             raise TimedOutError(question.method, path_of(url), detail) from error
 
     async def _follow(
@@ -287,7 +303,10 @@ class Wire:
         body = b""
         if status in question.bodies:
             body = await _body_of(response, question.longest_body, question.method, path, cut=question.cut)
-        return Answer(question.method, path, status, response.headers, body, redirected)
+        answer = Answer(question.method, path, status, response.headers, body, redirected)
+        if question.sink is not None:
+            await _pour(response, answer, question.sink)
+        return answer
 
 
 def _target(response: httpx.Response, question: Question, path: str, url: httpx.URL) -> httpx.URL:
@@ -300,6 +319,36 @@ def _target(response: httpx.Response, question: Question, path: str, url: httpx.
     if url.scheme == "https" and target.scheme == "http":
         raise ProtocolError(question.method, path, "was redirected from https to http")
     return target
+
+
+class _Postponing:
+    """A sink that postpones a deadline whenever something comes."""
+
+    def __init__(self, sink: BodySink, deadline: asyncio.Timeout, seconds: float) -> None:
+        self._sink = sink
+        self._deadline = deadline
+        self._seconds = seconds
+
+    def begin(self, length: int | None) -> bool:
+        return self._sink.begin(length)
+
+    async def add(self, chunk: bytes) -> bool:
+        self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        return await self._sink.add(chunk)
+
+
+async def _pour(response: httpx.Response, answer: Answer, sink: BodySink) -> None:
+    if not sink.begin(answer.length()):
+        return
+    received = 0
+    try:
+        async with _chunks_of(response) as chunks:
+            async for chunk in chunks:
+                received += len(chunk)
+                if not await sink.add(chunk):
+                    return
+    except (httpx.TransportError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
+        raise _within_body(error, response, answer.method, answer.path, received) from error
 
 
 async def _body_of(
@@ -315,12 +364,18 @@ async def _body_of(
                 if len(body) > longest:
                     raise TooLargeError(method, path, f"answered with more than {longest} bytes")
     except (httpx.TransportError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
-        if _timed_out(error):
-            raise TimedOutError(method, path, "stopped in the middle of its body") from error
-        detail = f"answered {response.status_code}, but the body ended after {len(body)} bytes"
-        content_range = response.headers.get("content-range", "")
-        raise TruncatedBodyError(method, path, response.status_code, detail, content_range) from error
+        raise _within_body(error, response, method, path, len(body)) from error
     return bytes(body)
+
+
+def _within_body(
+    error: Exception, response: httpx.Response, method: str, path: str, received: int
+) -> RegistryError:
+    if _timed_out(error):
+        return TimedOutError(method, path, "stopped in the middle of its body")
+    detail = f"answered {response.status_code}, but the body ended after {received} bytes"
+    content_range = response.headers.get("content-range", "")
+    return TruncatedBodyError(method, path, response.status_code, detail, content_range)
 
 
 @asynccontextmanager
