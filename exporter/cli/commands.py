@@ -20,7 +20,7 @@ from structlog.typing import FilteringBoundLogger
 
 from exporter.cli.signals import ENDING_SIGNALS, end_on_signals, status_of
 from exporter.daemon import Daemon, LastReports, ScheduledCycle, log_expired_rules
-from exporter.integrity import Cycle, CycleOptions, Report
+from exporter.integrity import Cycle, CycleOptions, Report, Shard
 from exporter.logs import configure_logging
 from exporter.metrics import ExportedRegistry, ExporterMetrics
 from exporter.output import exit_status, render_json, render_table
@@ -81,6 +81,7 @@ Interval = Annotated[str | None, _flag("interval", "DURATION")]
 Concurrency = Annotated[str | None, _flag("concurrency", "NUMBER")]
 Timeout = Annotated[str | None, _flag("timeout", "DURATION")]
 BlobCheckFlag = Annotated[str | None, _flag("blob_check", "auto|range|head")]
+ShardFlag = Annotated[str | None, _flag("shard", "I/N|auto/N")]
 LogLevelFlag = Annotated[str | None, _flag("log_level", "debug|info|warning|error")]
 LogFormatFlag = Annotated[str | None, _flag("log_format", "console|json")]
 Listen = Annotated[str | None, _flag("listen_address", "ADDRESS")]
@@ -116,6 +117,7 @@ def serve(
     concurrency: Concurrency = None,
     timeout: Timeout = None,
     blob_check: BlobCheckFlag = None,
+    shard: ShardFlag = None,
     log_level: LogLevelFlag = None,
     log_format: LogFormatFlag = None,
     listen_address: Listen = None,
@@ -132,6 +134,7 @@ def serve(
         concurrency=concurrency,
         timeout=timeout,
         blob_check=blob_check,
+        shard=shard,
         log_level=log_level,
         log_format=log_format,
         listen_address=listen_address,
@@ -151,6 +154,7 @@ def probe(
     concurrency: Concurrency = None,
     timeout: Timeout = None,
     blob_check: BlobCheckFlag = None,
+    shard: ShardFlag = None,
     log_level: LogLevelFlag = None,
     log_format: LogFormatFlag = None,
     output: Output = OutputFormat.TABLE,
@@ -168,6 +172,7 @@ def probe(
         concurrency=concurrency,
         timeout=timeout,
         blob_check=blob_check,
+        shard=shard,
         log_level=log_level,
         log_format=log_format,
     )
@@ -187,6 +192,7 @@ def check_config(
     concurrency: Concurrency = None,
     timeout: Timeout = None,
     blob_check: BlobCheckFlag = None,
+    shard: ShardFlag = None,
     log_level: LogLevelFlag = None,
     log_format: LogFormatFlag = None,
     listen_address: Listen = None,
@@ -202,6 +208,7 @@ def check_config(
         "concurrency": concurrency,
         "timeout": timeout,
         "blob_check": blob_check,
+        "shard": shard,
         "log_level": log_level,
         "log_format": log_format,
         "listen_address": listen_address,
@@ -251,10 +258,10 @@ async def _serve(settings: Settings, proxies: Proxies) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     reports = LastReports()
     metrics = ExporterMetrics(
-        [_exported(registry) for registry in settings.registries], reports, version(PROGRAM)
+        [_exported(registry, settings.shard) for registry in settings.registries], reports, version(PROGRAM)
     )
     urls = {registry.name: registry.url for registry in settings.registries}
-    application = create_app(metrics, reports, urls, version(PROGRAM))
+    application = create_app(metrics, reports, urls, version(PROGRAM), settings.shard)
     async with AsyncExitStack() as stack:
         server = await start_server(application, settings.listen_address.host, settings.listen_address.port)
         stack.push_async_callback(server.close)
@@ -262,20 +269,21 @@ async def _serve(settings: Settings, proxies: Proxies) -> None:
             ScheduledCycle(
                 registry.name,
                 registry.interval,
-                await _open_cycle(stack, registry, proxies, metrics.requests(registry.name)),
+                await _open_cycle(stack, registry, proxies, settings.shard, metrics.requests(registry.name)),
             )
             for registry in settings.registries
         ]
-        _log.info("serving", version=version(PROGRAM), registries=urls, addresses=server.addresses)
+        _log.info("serving", **_about(settings), addresses=server.addresses)
         await Daemon(cycles, reports, metrics).run(stop)
         _log.info("stopping")
 
 
 async def _probe(settings: Settings, proxies: Proxies) -> list[Report]:
-    urls = {registry.name: registry.url for registry in settings.registries}
-    _log.info("probing", version=version(PROGRAM), registries=urls)
+    _log.info("probing", **_about(settings))
     async with AsyncExitStack() as stack:
-        cycles = [await _open_cycle(stack, registry, proxies) for registry in settings.registries]
+        cycles = [
+            await _open_cycle(stack, registry, proxies, settings.shard) for registry in settings.registries
+        ]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(cycle.run(None), name=f"cycle of {cycle.name}") for cycle in cycles]
     reports = [task.result() for task in tasks]
@@ -294,10 +302,17 @@ def _proxies() -> Proxies:
         _refuse([f"{error.variable}: ***: {error} (variable {error.variable})"])
 
 
+def _about(settings: Settings) -> dict[str, object]:
+    urls = {registry.name: registry.url for registry in settings.registries}
+    shard = {"shard": str(settings.shard)} if settings.shard is not None else {}
+    return {"version": version(PROGRAM), "registries": urls, **shard}
+
+
 async def _open_cycle(
     stack: AsyncExitStack,
     registry: RegistrySettings,
     proxies: Proxies,
+    shard: Shard | None = None,
     observer: RequestObserver | None = None,
 ) -> Cycle:
     if registry.shows_credentials_to_anyone:
@@ -332,17 +347,19 @@ async def _open_cycle(
         overrides=tuple(entry.override for entry in registry.overrides),
         ignore=tuple(entry.rule for entry in registry.ignore),
         platforms=registry.platforms,
+        shard=shard,
     )
     return Cycle(registry.name, registry.url, registry.kind, client, options)
 
 
-def _exported(registry: RegistrySettings) -> ExportedRegistry:
+def _exported(registry: RegistrySettings, shard: Shard | None) -> ExportedRegistry:
     return ExportedRegistry(
         registry.name,
         registry.url,
         registry.interval,
         image_host=registry.metrics.image_host,
         max_broken_info=registry.metrics.max_broken_info,
+        shard=shard,
     )
 
 

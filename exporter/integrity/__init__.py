@@ -12,6 +12,7 @@ from exporter.integrity.options import (
 from exporter.integrity.progress import CycleProgress
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
 from exporter.integrity.rules import GlobFilter, IgnoreRule, PlatformRule
+from exporter.integrity.shards import Shard
 
 __all__ = [
     "BlobCheck",
@@ -33,6 +34,7 @@ __all__ = [
     "Report",
     "RepositoryOverride",
     "RepositoryReport",
+    "Shard",
     "Verdict",
     "image_of",
 ]

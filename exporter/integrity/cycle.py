@@ -192,9 +192,11 @@ class Cycle:
             return ()
         if self._options.repositories is None:
             listed = await self._client.catalog(errand)
-            return tuple(name for name in listed if self._options.repository_filter.accepts(name))
-        await self._client.ping(errand)
-        return self._options.repositories
+            names = tuple(filter(self._options.repository_filter.accepts, listed))
+        else:
+            await self._client.ping(errand)
+            names = self._options.repositories
+        return tuple(filter(self._options.holds, names))
 
     def _scopes(self, listed: Iterable[str]) -> dict[str, Scope]:
         """Tell what of which repository is walked; a cache's repositories only where they are named."""
@@ -204,6 +206,8 @@ class Cycle:
         chosen = dict.fromkeys(name for name in listed if named or not self._is_cache(name))
         images: dict[str, tuple[Digest, ...]] = {}
         for image in self._options.images:
+            if not self._options.holds(image.repository):
+                continue
             images[image.repository] = (*images.get(image.repository, ()), image.digest)
         return {
             name: Scope(

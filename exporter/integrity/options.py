@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from exporter.integrity.report import RegistryKind
 from exporter.integrity.rules import ALL_NAMES, GlobFilter, IgnoreRule, PlatformRule
+from exporter.integrity.shards import Shard
 from exporter.oci import Digest
 
 
@@ -55,7 +56,8 @@ class CycleOptions:
 
     Where `repositories` is given, the catalog is not read; else `repository_filter` says which of it are
     walked. `images` are walked whatever the tags are, and in any repository. Of `overrides` and of
-    `platforms` the first that matches a repository counts.
+    `platforms` the first that matches a repository counts. Where there is a `shard`, only what it holds of
+    all that is walked and reported.
 
     Where `only` is given, those images alone are walked, without a question about any other: neither the
     catalog nor a list of tags is read, and a tag that is not there is missing. An index among them that has
@@ -77,6 +79,11 @@ class CycleOptions:
     only: tuple[ImageByTag | ImageByDigest, ...] | None = None
     required_platforms: tuple[str, ...] = ()
     full: bool = False
+    shard: Shard | None = None
+
+    def holds(self, repository: str) -> bool:
+        """Whether a repository is for these cycles, or for those of another shard."""
+        return self.shard is None or self.shard.holds(repository)
 
 
 @dataclass(frozen=True, slots=True)

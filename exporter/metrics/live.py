@@ -115,11 +115,14 @@ class LiveCollector(Collector):
         return [family for family in families if family.samples]
 
     def _constants(self) -> Iterable[Metric]:
-        build, interval = _constant_families()
+        build, interval, shard_info, shards = _constant_families()
         build.add_metric([self._version], 1)
         for registry in self._registries:
             interval.add_metric([registry.name], registry.interval)
-        return build, interval
+            if (shard := registry.shard) is not None:
+                shard_info.add_metric([registry.name, str(shard.index), str(shard.count)], 1)
+                shards.add_metric([registry.name], shard.count)
+        return build, interval, shard_info, shards
 
     def _cycle_counts(self) -> Iterable[Metric]:
         ended, overruns = _cycle_families()
@@ -136,13 +139,23 @@ class LiveCollector(Collector):
         return families
 
 
-def _constant_families() -> tuple[GaugeMetricFamily, GaugeMetricFamily]:
+def _constant_families() -> tuple[GaugeMetricFamily, ...]:
     return (
         GaugeMetricFamily(
             f"{PREFIX}build_info", "The version of this exporter; always 1.", labels=("version",)
         ),
         GaugeMetricFamily(
             f"{PREFIX}interval_seconds", "How often a cycle of the registry shall run.", labels=("registry",)
+        ),
+        GaugeMetricFamily(
+            f"{PREFIX}shard_info",
+            "Which of how many shards of the registry's repositories this exporter walks; always 1.",
+            labels=("registry", "shard", "shards"),
+        ),
+        GaugeMetricFamily(
+            f"{PREFIX}shards",
+            "How many shards the registry's repositories are divided into.",
+            labels=("registry",),
         ),
     )
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from exporter.integrity.shards import Shard
+
 PREFIX = "registry_integrity_"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -12,7 +14,8 @@ class ExportedRegistry:
     """A registry as its metrics show it; `interval` is in seconds.
 
     `image_host` is what workloads write before a repository's name, where that is not the URL's host, port
-    and path. At most `max_broken_info` series of `broken_reference_info` are listed.
+    and path. At most `max_broken_info` series of `broken_reference_info` are listed. `shard` is what of its
+    repositories this exporter walks; None: all.
     """
 
     name: str
@@ -20,6 +23,7 @@ class ExportedRegistry:
     interval: float
     image_host: str | None = None
     max_broken_info: int = 200
+    shard: Shard | None = None
 
     @property
     def image_prefix(self) -> str:

@@ -1,8 +1,10 @@
 """From flags, environment and file to settings: which value counts, and what to say of a wrong one."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +28,7 @@ from exporter.settings.given import (
 from exporter.settings.lists import GLOB_EXPECTED
 from exporter.settings.models import Settings
 from exporter.settings.selections import IgnoreSettings, OverrideSettings
+from exporter.settings.shards import number_shard
 from exporter.settings.values import URL_EXPECTED, WrongValueError, default_name
 
 _PASSWORD: Final = frozenset({("password",), ("password_file",)})
@@ -85,6 +88,7 @@ def load_configuration(
         read_file(config_file) if config_file is not None else Source(),
     )
     merged = _Merged(sources)
+    merged.settle(("shard",), partial(number_shard, environment=environment, host_name=socket.gethostname()))
     problems = [*(problem for source in sources for problem in source.problems), *merged.problems]
     try:
         settings = Settings(**merged.document())
@@ -135,6 +139,17 @@ class _Merged:
             for layer, values in zip(layers, amended, strict=True):
                 layer.append(values)
         self._registries = [_merge(layer) for layer in layers]
+
+    def settle(self, path: KeyPath, read: Callable[[object], object]) -> None:
+        """Put in the place of a value of the top level what it comes to on this machine."""
+        given = self._top.get(path)
+        if given is None:
+            return
+        try:
+            self._top[path] = replace(given, value=read(given.value))
+        except WrongValueError as error:
+            self.problems.append(given.problem(str(error)))
+            del self._top[path]
 
     def document(self) -> dict[str, Any]:
         """What the models read."""

@@ -37,6 +37,7 @@ from exporter.settings.selections import (
     RepositoriesSettings,
     TagsSettings,
 )
+from exporter.settings.shards import ShardOf
 from exporter.settings.values import (
     Address,
     Delay,
@@ -296,6 +297,10 @@ class Settings(RegistryDefaults, BaseSettings):
     listen_address: Address = ListenAddress("", 9949)
     """Where `serve` listens: `:PORT` for every address, `HOST:PORT`, or `[IPV6]:PORT` in quotes. Port 0 is
     any free one."""
+
+    shard: ShardOf | None = None
+    """Which share of the repositories to walk, where several exporters divide them: `I/N`, with `I` from 0 to
+    `N`-1, or `auto/N`, which takes `I` from the pod of an Indexed Job or of a StatefulSet."""
 
     @classmethod
     def settings_customise_sources(

@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from exporter.daemon import LastReports
+from exporter.integrity import Shard
 from exporter.metrics import ExporterMetrics
 from exporter.web.negotiation import accepts_gzip, best_format
 from exporter.web.page import StatusPage
@@ -27,10 +28,14 @@ _HEADERS: Final = {
 
 
 def create_app(
-    metrics: ExporterMetrics, reports: LastReports, urls: Mapping[str, str], version: str
+    metrics: ExporterMetrics,
+    reports: LastReports,
+    urls: Mapping[str, str],
+    version: str,
+    shard: Shard | None = None,
 ) -> web.Application:
     """Make the application; `urls` are those of all registries by name, in the order to show them in."""
-    routes = _Routes(metrics, StatusPage(version, urls, reports))
+    routes = _Routes(metrics, StatusPage(version, urls, reports, shard))
     app = web.Application()
     app.router.add_get("/", routes.page)
     app.router.add_get("/style.css", routes.style)

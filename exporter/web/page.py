@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from exporter.daemon import LastReports
 from exporter.integrity.finding import Finding
 from exporter.integrity.report import Report
+from exporter.integrity.shards import Shard
 
 _MOST_FINDINGS: Final = 200
 _MOST_TAGS: Final = 10
@@ -47,8 +48,11 @@ class _Found:
 class StatusPage:
     """The page of one exporter."""
 
-    def __init__(self, version: str, urls: Mapping[str, str], reports: LastReports) -> None:
+    def __init__(
+        self, version: str, urls: Mapping[str, str], reports: LastReports, shard: Shard | None = None
+    ) -> None:
         self._version = version
+        self._shard = shard
         self._urls = dict(urls)
         self._reports = reports
         self._template = _TEMPLATES.get_template("index.html")
@@ -60,6 +64,7 @@ class StatusPage:
         found = list(islice(_findings(rows), _MOST_FINDINGS))
         page = self._template.render(
             version=self._version,
+            shard=self._shard,
             rows=rows,
             found=found,
             not_shown=sum(1 for _ in _findings(rows)) - len(found),

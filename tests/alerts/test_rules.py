@@ -49,6 +49,8 @@ METRICS = {
         "last_success_timestamp_seconds",
         "cycle_duration_seconds",
         "interval_seconds",
+        "shard_info",
+        "shards",
         "cycles_total",
         "http_requests_total",
         "http_request_duration_seconds",

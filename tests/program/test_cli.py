@@ -187,7 +187,10 @@ def test_help_has_what_works_and_nothing_else():
     )
 
 
-COMMON = ["registry", "config", "interval", "concurrency", "timeout", "blob-check", "log-level", "log-format"]
+COMMON = [
+    *("registry", "config", "interval", "concurrency", "timeout", "blob-check", "shard"),
+    *("log-level", "log-format"),
+]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +254,7 @@ def test_wrong_configuration(tmp_path: Path, command: str):
     ("arguments", "said"),
     [
         (["prove"], "No such command 'prove'."),
-        (["serve", "--shard=0/2"], "No such option: --shard"),
+        (["serve", "--output=json"], "No such option: --output"),
         (["probe", "--listen-address=:0"], "No such option: --listen-address"),
         (["probe", "--output=xml"], "Invalid value for '--output': "),
         (["probe", "--password=x"], "No such option: --password"),
@@ -460,12 +463,13 @@ def test_check_config(tmp_path: Path):
     )
     assert (result.returncode, result.stderr) == (0, "")
     lines = [line.strip() for line in result.stdout.splitlines()]
-    assert lines[3:6] == [
+    assert lines[3:7] == [
+        "shard: null  # default",
         "registries:",
         "- name: one  # flag --registry",
         "url: 'https://registry.example'  # flag --registry",
     ]
-    given = [line for line in lines[6:] if not line.endswith((":", "# default"))]
+    given = [line for line in lines[7:] if not line.endswith((":", "# default"))]
     assert given == [
         f"interval: 1h  # {file}, line 3, key interval",
         "concurrency: 4  # variable REGISTRY_INTEGRITY_CONCURRENCY",
@@ -539,6 +543,46 @@ def test_settings_reach_the_metrics(
         with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
             if re.search(pattern, answer.read()):
                 break
+
+
+# Shards
+
+
+def many(number: int) -> dict[str, tuple[int, Any]]:
+    """A registry of some repositories without a tag."""
+    names = [f"team/app-{one}" for one in range(number)]
+    lists = {f"/v2/{name}/tags/list": (200, {"tags": None}) for name in names}
+    return {"/v2/_catalog": (200, {"repositories": names}), **lists}
+
+
+def test_the_pods_of_a_job_share_the_repositories(start: Callable[[Answers], Registry]):
+    """Each walks what is its own, says in its log which shard it is, and together they walk all."""
+    registry, walked = start(many(20)), 0
+    flags = [f"--registry={registry.url}", "--shard=auto/3", "--output=json", "--log-format=json"]
+    for index in range(3):
+        result = run("probe", *flags, JOB_COMPLETION_INDEX=str(index))
+        assert result.returncode == 0
+        assert logged(result.stderr)[0]["shard"] == f"{index}/3"
+        (report,) = json.loads(result.stdout)["registries"]
+        assert 0 < report["repositories"] < 20
+        walked += report["repositories"]
+    assert walked == 20
+
+
+def test_a_pod_of_a_stateful_set_serves_its_share(
+    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]]
+):
+    """Its number is the ordinal in its host name; metrics and page say which shard it is."""
+    registry = start(many(4))
+    flags = [f"--registry=one={registry.url}", "--listen-address=127.0.0.1:0", "--log-format=json"]
+    process = launch("serve", *flags, HOSTNAME="exporter-1", REGISTRY_INTEGRITY_SHARD="auto/2")
+    first = serving(process)
+    assert first["shard"] == "1/2"
+    (address,) = first["addresses"]
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        assert b'registry_integrity_shard_info{registry="one",shard="1",shards="2"} 1.0' in answer.read()
+    with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
+        assert b"<p>Shard 1/2: this exporter walks" in answer.read()
 
 
 # What should not happen

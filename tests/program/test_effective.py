@@ -52,6 +52,7 @@ registries:
         "log_level: debug  # flag --log-level\n"
         "log_format: console  # default\n"
         "listen_address: ':9949'  # default\n"
+        "shard: null  # default\n"
         "registries:\n"
     )
     assert one.splitlines() == [

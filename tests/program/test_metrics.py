@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.daemon import LastReports
 from exporter.integrity.finding import Finding, Impact, Kind, Reason, Verdict
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
+from exporter.integrity.shards import Shard
 from exporter.metrics import ExportedRegistry, ExporterMetrics, Format
 from exporter.metrics.live import LiveCollector
 from exporter.metrics.reports import ReportCollector
@@ -306,6 +307,14 @@ async def test_exposition_of_two_registries():
     assert own_part(await exporter.text()) == EXPOSITION
 
 
+async def test_shards_are_told_from_the_start():
+    """Of each registry, and only where there are any."""
+    third = [replace(one, shard=Shard(2, 8)) for one in (PRIVATE, EDGE)]
+    exporter = Exporter(*third)
+    assert await exporter.samples("shard_info") == {("private", "2", "8"): 1, ("edge", "2", "8"): 1}
+    assert await exporter.samples("shards") == {("private",): 8, ("edge",): 8}
+
+
 async def test_exposition_before_the_first_report():
     """What is known from the start is there, and nothing is claimed of a registry that was not asked yet."""
     assert own_part(await Exporter(PRIVATE).text()) == (
@@ -572,7 +581,7 @@ def described() -> dict[str, tuple[str, tuple[str, ...]]]:
 
 async def test_described_families_are_those_collected():
     """What `describe` promises is what `collect` builds, labels included."""
-    exporter = Exporter(PRIVATE, EDGE)
+    exporter = Exporter(PRIVATE, replace(EDGE, shard=Shard(3, 8)))
     await exporter.publish(PRIVATE_REPORT, EDGE_REPORT)
     exporter.metrics.requests("private").requested("HEAD", "200", 0.02)
     exporter.metrics.requests("private").retried("timeout")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from exporter.integrity import BlobCheck, ImageByDigest, PlatformRule, RegistryKind
+from exporter.integrity import BlobCheck, ImageByDigest, PlatformRule, RegistryKind, Shard
 from exporter.logs import LogFormat, LogLevel
 from exporter.oci import Digest
 from exporter.registry import CloudProvider, Credentials, NoCredentials
@@ -318,6 +318,7 @@ def test_each_source_counts_more_than_the_one_before(path: KeyPath, file: Path):
             (":1", "localhost:2", "'[::1]:3'"),
             lambda text: ListenAddress.parse(text.strip("'")),
         ),
+        ("shard", ("0/2", "1/2", "1/3"), lambda text: Shard(*map(int, text.split("/")))),
     ],
 )
 def test_sources_of_the_program_itself(name: str, texts: tuple[str, str, str], read: Any, file: Path):

@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 from exporter.daemon import LastReports
 from exporter.integrity.finding import Finding, Impact, Kind, Reason, Verdict
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
+from exporter.integrity.shards import Shard
 from exporter.metrics import ExportedRegistry, ExporterMetrics
 from exporter.oci import Digest
 from exporter.web import ListenError, create_app, start_server
@@ -297,10 +298,20 @@ async def test_page_before_the_first_report(client: TestClient):
         ["edge", "https://edge.example", "no cycle has ended yet"],
     ]
     assert "Version 1.2.3" in text
+    assert "Shard" not in text
     assert "Nothing broken or unverified is known." in text
     assert page.links == ["style.css", "metrics", "-/healthy", "-/ready"]
     for link in page.links:
         assert (await client.get(f"/{link}")).status in {200, 503}
+
+
+async def test_page_of_a_shard_says_so():
+    """Or else one would wonder where the other repositories are."""
+    site = Site("private")
+    app = create_app(site.metrics, site.reports, {"private": "https://private.example"}, "1.2.3", Shard(2, 8))
+    async with TestClient(TestServer(app)) as client:
+        text, _ = await page_of(client)
+    assert "Shard 2/8: this exporter walks, and this page shows, only its share of the repositories" in text
 
 
 async def test_page_shows_registries_and_findings(site: Site, client: TestClient):

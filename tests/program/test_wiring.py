@@ -19,6 +19,7 @@ from exporter.integrity import (
     PlatformRule,
     RegistryKind,
     RepositoryOverride,
+    Shard,
 )
 from exporter.oci import Digest
 from exporter.registry import Credentials, FixedCredentials, Proxies, TransportOptions
@@ -73,11 +74,11 @@ class Made:
         monkeypatch.setattr(commands, "open_client", open_client)
         monkeypatch.setattr(commands, "Cycle", cycle)
 
-    async def of(self, registry: RegistrySettings) -> list[dict[str, Any]]:
+    async def of(self, registry: RegistrySettings, shard: Shard | None = None) -> list[dict[str, Any]]:
         """Make them for a registry; return what was logged."""
         with capture_logs() as logs:
             async with AsyncExitStack() as stack:
-                assert await commands._open_cycle(stack, registry, PROXIES, None) == "the cycle"
+                assert await commands._open_cycle(stack, registry, PROXIES, shard) == "the cycle"
         return [dict(line) for line in logs]
 
 
@@ -93,7 +94,7 @@ async def test_every_setting_of_a_registry_is_used(file: Path, both: Path, monke
     """Each has its place in the client or in the cycle; none is forgotten on the way."""
     (registry,) = load(file, EVERYTHING).registries
     made = Made(monkeypatch)
-    assert await made.of(registry) == []
+    assert await made.of(registry, Shard(3, 8)) == []
     assert made.client == (
         ("https://registry.example/path",),
         {
@@ -125,6 +126,7 @@ async def test_every_setting_of_a_registry_is_used(file: Path, both: Path, monke
             overrides=(RepositoryOverride("e/*", RegistryKind.PRIVATE, BlobCheck.RANGE),),
             ignore=(IgnoreRule(tag="f", until=date(2026, 12, 31)),),
             platforms=(PlatformRule("g/*", frozenset({"linux/amd64"})),),
+            shard=Shard(3, 8),
         ),
     )
 
