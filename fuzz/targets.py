@@ -12,7 +12,7 @@ from exporter.registry.challenges import parse_challenges
 from exporter.registry.errors import parse_error_codes
 from exporter.registry.pace import LONGEST_WAIT, retry_after_seconds
 from exporter.registry.pages import Listing
-from exporter.registry.transport import Answer
+from exporter.registry.transport import Answer, Question
 from fuzz import Targets
 
 _PAGE = "http://registry.example/v2/_catalog?n=1000"
@@ -58,7 +58,7 @@ def link(data: bytes) -> None:
     headers = httpx.Headers([(b"link", header)])
     listing = Listing("repositories")
     try:
-        following = listing.add(Answer("GET", "/v2/_catalog", 200, headers, body), _PAGE)
+        following = listing.add(Answer(Question("GET", _PAGE, ""), 200, headers, body), _PAGE)
     except ProtocolError as error:
         _check_printable(error)
     else:

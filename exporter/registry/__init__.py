@@ -1,5 +1,6 @@
 """Speaking to a registry through its HTTP API. Knows HTTP, not integrity."""
 
+from exporter.registry.bodies import BodySink
 from exporter.registry.caches import NoticeCache
 from exporter.registry.client import (
     BlobHead,
@@ -34,7 +35,6 @@ from exporter.registry.errors import (
 from exporter.registry.pacing import Circuit
 from exporter.registry.proxies import InvalidProxyError, Proxies, is_loopback
 from exporter.registry.requests import Purpose, RequestObserver, Tally
-from exporter.registry.transport import BodySink
 
 __all__ = [
     "AnswerError",

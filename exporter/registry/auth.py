@@ -62,8 +62,8 @@ class TokenQuestion:
     body: bytes = field(default=b"", repr=False)
 
     @property
-    def place(self) -> str:
-        """Where it goes, without its query."""
+    def path(self) -> str:
+        """What errors call it by: where it goes, without its query."""
         return str(self.url.copy_with(query=None))
 
 
@@ -343,7 +343,7 @@ def _as_header(secret: Secret | None) -> str | None:
 
 def _parse_token(answer: TokenAnswer, question: TokenQuestion) -> tuple[str, float]:
     """Read a token and for how many seconds it is good from now on."""
-    wrong = ProtocolError(question.method, question.place, "answered with what is no token")
+    wrong = ProtocolError(question.method, question.path, "answered with what is no token")
     try:
         document: Any = json.loads(answer.body.decode())
     except (ValueError, RecursionError):  # no cause: it holds the answer

@@ -11,7 +11,9 @@ import structlog
 
 from exporter.oci import Digest, InvalidValueError
 from exporter.oci.media_types import ACCEPT, essence
+from exporter.registry.addresses import without_user
 from exporter.registry.auth import Authentication
+from exporter.registry.bodies import BodySink
 from exporter.registry.caches import NoticeCache, sign_of_cache
 from exporter.registry.connections import TransportOptions, open_transport
 from exporter.registry.credentials import Credentials, CredentialSource, FixedCredentials, NoCredentials
@@ -21,13 +23,12 @@ from exporter.registry.errors import (
     ProtocolError,
     RegistryError,
     TruncatedBodyError,
-    path_of,
 )
 from exporter.registry.pace import Pace, retry_after_seconds
 from exporter.registry.pacing import Circuit, is_refusal, with_retries
 from exporter.registry.pages import LONGEST_PAGE, Listing
 from exporter.registry.requests import Purpose, RequestObserver, Tally
-from exporter.registry.transport import Answer, BodySink, Question, Wire
+from exporter.registry.transport import Answer, Question, Wire
 
 PAGE_SIZE: Final = 1000  # distribution 2.8 refuses 5000, ECR everything over 1000
 LONGEST_MANIFEST: Final = 4 * 1024 * 1024  # distribution accepts no longer one
@@ -111,7 +112,7 @@ class RegistryClient:
         observer: RequestObserver | None = None,
     ) -> None:
         """Prepare to ask the registry at `url`; timeouts are in seconds, for one whole answer."""
-        self._base = f"{url.rstrip('/')}/v2/"
+        self._base = f"{str(without_user(httpx.URL(url))).rstrip('/')}/v2/"
         self._timeout = timeout
         self._catalog_timeout = catalog_timeout
         self._observer = observer
@@ -223,11 +224,11 @@ class RegistryClient:
     async def _ask(self, question: Question, errand: Errand, seconds: float | None = None) -> Answer:
         repository = question.repository or ""
         if errand.circuit.open_for(repository):
-            path = path_of(httpx.URL(question.url))
             if errand.circuit.exhausted:
                 detail = "was not asked: all before it were refused as too many"
-                raise LeftAloneError(question.method, path, detail, rate_limited=True)
-            raise LeftAloneError(question.method, path, "was not asked: there were no answers before it")
+                raise LeftAloneError(question.method, question.path, detail, rate_limited=True)
+            detail = "was not asked: there were no answers before it"
+            raise LeftAloneError(question.method, question.path, detail)
         try:
             answer = await with_retries(
                 lambda purpose: self._ask_in_turn(question, seconds or self._timeout, purpose, errand.tally),

@@ -4,8 +4,9 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -14,8 +15,9 @@ import httpx
 import structlog
 from aiohttp.abc import ResolveResult
 from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
-from exporter.registry.addresses import names_of
+from exporter.registry.addresses import AddressedRequest, names_of
 from exporter.registry.proxies import NO_PROXIES, Proxies, is_loopback
 
 _RELOAD_SECONDS: Final = 10.0
@@ -107,20 +109,73 @@ def open_transport(
     """
     options = options or TransportOptions()
     if not options.files and not options.proxies:
-        return _pool(concurrency, options.tls_context(show_certificate=False))
+        return _Pool(concurrency, options.tls_context(show_certificate=False))
     return _Routes(concurrency, options, frozenset(own_hosts))
 
 
-def _pool(concurrency: int, context: ssl.SSLContext, proxy: str | None = None) -> AiohttpTransport:
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=concurrency, ssl=context, resolver=_Resolver()),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept",),
-            proxy=proxy,
+class _Pool(AiohttpTransport):
+    """httpx-aiohttp's transport, less what is too dear for thousands of requests for a few headers each.
+
+    Addresses and headers go over as they are, a body is read without generators, and aiohttp's own errors,
+    which tell more, are not made httpx's.
+    """
+
+    def __init__(self, concurrency: int, context: ssl.SSLContext, proxy: str | None = None) -> None:
+        super().__init__(verify=context, client=partial(_session, concurrency, context, proxy))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; it may raise aiohttp's errors as well as httpx's."""
+        if not isinstance(self.client, aiohttp.ClientSession):
+            self.client = self.get_client()
+        if isinstance(request, AddressedRequest):
+            address, content = request.address, b""
+        else:
+            address, content = str(request.url), await request.aread()
+        answer = await self.client.request(
+            request.method,
+            URL(address, encoded=True),
+            headers=[
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
+            ],
+            data=content or None,
+            allow_redirects=False,
+            timeout=_timeout(request.extensions.get("timeout", {}).get("connect")),
+        )
+        return httpx.Response(
+            answer.status, headers=answer.raw_headers, stream=_Body(answer), request=request
         )
 
-    return AiohttpTransport(verify=context, client=session)
+
+@lru_cache(maxsize=16)
+def _timeout(connect: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(sock_connect=connect)
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._answer.content.readany()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        await self._answer.__aexit__(None, None, None)
+
+
+def _session(concurrency: int, context: ssl.SSLContext, proxy: str | None) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=concurrency, ssl=context, resolver=_Resolver()),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("Accept",),
+        auto_decompress=False,
+        proxy=proxy,
+    )
 
 
 class _Resolver(aiohttp.ThreadedResolver):
@@ -150,7 +205,7 @@ class _Routes(httpx.AsyncBaseTransport):
         self._contexts = {show: options.tls_context(show_certificate=show) for show in (True, False)}
         self._stamps = _stamps(options.files)
         self._looked_at = 0.0
-        self._pools: dict[tuple[bool, str | None], AiohttpTransport] = {}
+        self._pools: dict[tuple[bool, str | None], _Pool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request its way."""
@@ -159,7 +214,7 @@ class _Routes(httpx.AsyncBaseTransport):
         way = (own, self._options.proxies.proxy_for(request.url))
         if way not in self._pools:
             show_certificate, proxy = way
-            self._pools[way] = _pool(self._concurrency, self._contexts[show_certificate], proxy)
+            self._pools[way] = _Pool(self._concurrency, self._contexts[show_certificate], proxy)
         return await self._pools[way].handle_async_request(request)
 
     async def aclose(self) -> None:

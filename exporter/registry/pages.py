@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from exporter.registry.addresses import origin
+from exporter.registry.addresses import origin, without_user
 from exporter.registry.errors import ProtocolError
 from exporter.registry.transport import Answer
 
@@ -90,7 +90,7 @@ class Listing:
         if target.path != here.path and here.path.endswith(target.path):
             # Whoever stands in front takes a path away, and does not add it to the links.
             target = here.copy_with(query=target.query)
-        return str(target)
+        return str(without_user(target))
 
 
 def _wrong(answer: Answer, detail: str) -> ProtocolError:

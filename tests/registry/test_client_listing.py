@@ -197,7 +197,7 @@ async def test_link_cannot_write_into_a_message(
     """The path of a failed page is shown as it goes over the wire, percent signs and all."""
     link = '</v2/_catalog%0aFORGED%1b%20?last=SECRET>; rel="next"'
     server.answer(CATALOG, json_reply({"repositories": ["a"]}, Link=link))
-    server.always("GET /v2/_catalog%0AFORGED%1B%20?last=SECRET", reply(403))
+    server.always("GET /v2/_catalog%0aFORGED%1b%20?last=SECRET", reply(403))
     assert await failure(client.catalog(errand)) == (
         AnswerError,
         "GET /v2/_catalog%0aFORGED%1b%20 answered 403",
