@@ -1,5 +1,6 @@
 """Signed manifests of the first generation: their digest is of what is signed, not of what is served."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from sample import storage as layout
 from sample.registry import DockerRegistry
 from tests.artifacts.holdings import SCHEMA_1, Told, findings_of
 from tests.artifacts.tools import Tools
+from tests.parts.access import kind_of
 from tests.parts.exporter import Exporter, probe
 from tests.parts.fixtures import StartNginx, StartRegistry
 
@@ -35,6 +37,8 @@ async def test_it_is_intact_when_it_is_asked_for_again(registry: DockerRegistry,
         assert await exporter.value("broken_references", repository="old", kind="tag") == 0
         assert await exporter.samples("unverified_references") == []
         assert exporter.logged("found") == []
+    asked = Counter(kind_of(access) for access in registry.requests() if access.method == "GET")
+    assert asked["manifest"] == 1, "no doubt, and so no confirmation"
 
 
 async def test_it_is_intact_where_no_header_tells_its_digest(
