@@ -94,6 +94,7 @@ def test_the_in_process_registry(world: World):
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(3600)
 @given(worlds())
 @examples(3000, fresh=True)
 def test_the_in_process_registry_at_length(world: World):
@@ -155,6 +156,7 @@ def test_the_real_registry(real_registries: dict[bool, DockerRegistry], world: W
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(3600)
 @given(worlds())
 @settings(examples(100, fresh=True), phases=[Phase.generate])
 def test_the_real_registry_at_length(real_registries: dict[bool, DockerRegistry], world: World):
