@@ -11,7 +11,7 @@ import structlog
 
 from exporter.integrity.confirm import confirm
 from exporter.integrity.content import WholeBlobInquiry
-from exporter.integrity.finding import Kind, Reason
+from exporter.integrity.finding import Kind, Reason, Verdict
 from exporter.integrity.history import carry, conclude
 from exporter.integrity.judge import INTACT, Judgement, left_alone, unverified
 from exporter.integrity.manifests import ManifestCache
@@ -382,7 +382,8 @@ def suspicion(report: Report, previous: Report | None) -> str | None:
     known = {
         (name, finding.reference)
         for name, repository in previous.repositories.items()
-        for finding in repository.broken()
+        for finding in repository.findings
+        if finding.reason.verdict is Verdict.BROKEN  # hidden or not
     }
     newly_broken = sum(
         (name, finding.reference) not in known

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from exporter.oci import Digest
 
@@ -42,6 +43,22 @@ class Reason(StrEnum):
     PROTOCOL = "protocol"
     TOO_LARGE = "too_large"
     CANCELED = "canceled"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that it is a reason for."""
+        return Verdict.BROKEN if self in _BROKEN else Verdict.UNVERIFIED
+
+
+_BROKEN: Final = frozenset(
+    {
+        Reason.MISSING,
+        Reason.SIZE_MISMATCH,
+        Reason.DIGEST_MISMATCH,
+        Reason.TRUNCATED,
+        Reason.MALFORMED,
+    }
+)
 
 
 class Impact(StrEnum):

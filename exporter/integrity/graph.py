@@ -167,14 +167,27 @@ def breakages(graph: RepositoryGraph) -> dict[Reference, Breakage]:
                 known = root not in graph.fresh
                 found[reference] = Breakage(reference, root_failure, root, root, known=known, pulled_by={tag})
         for edge in _failed_edges(graph, root):
-            breakage = found.setdefault(
-                edge.reference,
-                Breakage(edge.reference, edge.failure, edge.suspect, edge.reference.digest, edge.descriptor),
-            )
+            breakage = found.get(edge.reference)
+            if breakage is None or _outweighs(edge.failure, breakage.failure):
+                breakage = found[edge.reference] = Breakage(
+                    edge.reference, edge.failure, edge.suspect, edge.reference.digest, edge.descriptor
+                )
+            elif _outweighs(breakage.failure, edge.failure):
+                continue
             breakage.known = breakage.known or edge.known
             breakage.descriptor = min(breakage.descriptor or edge.descriptor, edge.descriptor, key=_order)
             (breakage.described_by if edge.described else breakage.pulled_by).update(tags)
     return found
+
+
+def _outweighs(failure: Failure, other: Failure) -> bool:
+    # Descriptors of several sizes are several questions about the same content. What is broken counts, for
+    # the tags that it breaks, and before all what is still to be asked again.
+    return _weight(failure) > _weight(other)
+
+
+def _weight(failure: Failure) -> tuple[bool, bool]:
+    return failure.judgement.verdict is Verdict.BROKEN, failure.suspected
 
 
 def _order(descriptor: Descriptor) -> tuple[str, int, str]:

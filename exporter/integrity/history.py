@@ -11,7 +11,7 @@ from exporter.integrity.graph import Breakage, breakages, tags_by_root
 from exporter.integrity.judge import INTACT, Judgement
 from exporter.integrity.platforms import unoffered
 from exporter.integrity.report import ErrorStreak, RepositoryReport
-from exporter.integrity.rules import IgnoreRule, hide
+from exporter.integrity.rules import IgnoreRule, hide, shown
 from exporter.integrity.walk import RepositoryWalk
 
 STUCK_AFTER: Final = 3  # cycles
@@ -34,13 +34,16 @@ def conclude(
     """
     graph = walk.graph
     previous = previous or RepositoryReport(walk.name, walked=False)
-    earlier = {finding.reference: finding for finding in previous.findings}
+    earlier = {finding.reference: shown(finding) for finding in previous.findings}
     found = breakages(graph)
+    unasked = _unasked(walk, found)
+    for reference in found.keys() & earlier.keys():
+        _keep_tags(found[reference], earlier[reference], unasked)
     errors = _errors(walk, found, previous, earlier)
     findings = [
         _finding(walk.name, breakage, earlier.get(reference), now) for reference, breakage in found.items()
     ]
-    findings += _kept(walk, found, previous)
+    findings += _kept(walk, found, earlier.values(), unasked)
     findings += _unoffered(walk, now)
     if walk.names is not INTACT:
         findings.append(_listing_finding(walk.name, walk.names, earlier.get(_LISTING), now))
@@ -61,7 +64,7 @@ def conclude(
         stale=sum(streak.kept for reference, streak in errors.items() if reference not in hidden)
         + sum(finding.stale and finding.reference not in errors for finding in told),
         stuck=_stuck(errors, hidden),
-        ignored=len(hidden) + len(walk.unmirrored),
+        ignored=len(hidden) + len(walk.unmirrored - walk.seen[Kind.CHILD]),
         last_verified=previous.last_verified if unverified else now,
         roots={**graph.kept_roots, **graph.roots},
         errors=errors,
@@ -87,13 +90,14 @@ def carry(
     ]
     errors = dict(previous.errors)
     if judgement is not None:
-        earlier = next((finding for finding in previous.findings if finding.reference == _LISTING), None)
+        earlier = next((shown(one) for one in previous.findings if one.reference == _LISTING), None)
         findings.append(_listing_finding(name, judgement, earlier, now))
         errors[_LISTING] = _longer(errors.get(_LISTING), judgement, known=False)
     findings = hide(findings, ignore, now)
     hidden, before = _hidden(findings), _hidden(previous.findings)
     newly = Counter(reference.kind for reference in hidden - before - {_LISTING})
-    checked = {kind: max(0, count - newly[kind]) for kind, count in previous.checked.items()}
+    again = Counter(reference.kind for reference in before - hidden - {_LISTING})
+    checked = {kind: max(0, count - newly[kind] + again[kind]) for kind, count in previous.checked.items()}
     return replace(
         previous,
         walked=False,
@@ -169,19 +173,36 @@ def _finding(repository: str, breakage: Breakage, before: Finding | None, now: d
     )
 
 
-def _kept(
-    walk: RepositoryWalk, found: Mapping[Reference, Breakage], previous: RepositoryReport
-) -> Iterator[Finding]:
+def _unasked(walk: RepositoryWalk, found: Mapping[Reference, Breakage]) -> set[str]:
+    """The tags of which not everything that they lead to could be asked for."""
     graph = walk.graph
-    hidden = set(graph.kept_roots)
+    unasked = set(graph.kept_roots)
     for breakage in found.values():
         unread = breakage.digest is None or breakage.digest not in graph.manifests
         is_manifest = breakage.reference.kind in {Kind.TAG, Kind.CHILD}
         if breakage.failure.judgement.verdict is Verdict.UNVERIFIED and is_manifest and unread:
-            hidden |= breakage.tags
-    for finding in previous.broken():
-        tags = tuple(tag for tag in finding.tags if tag in hidden)
-        if tags and finding.reference not in found and not walk.found_intact(finding.reference):
+            unasked |= breakage.tags
+    return unasked
+
+
+def _keep_tags(breakage: Breakage, before: Finding, unasked: set[str]) -> None:
+    """Let a broken reference go on breaking the tags that may still lead to it."""
+    if before.verdict is Verdict.BROKEN and before.kind is not Kind.TAG:
+        needed_by = breakage.pulled_by if before.impact is Impact.PULL else breakage.described_by
+        needed_by |= unasked.intersection(before.tags)
+
+
+def _kept(
+    walk: RepositoryWalk,
+    found: Mapping[Reference, Breakage],
+    earlier: Iterable[Finding],
+    unasked: set[str],
+) -> Iterator[Finding]:
+    for finding in earlier:
+        tags = tuple(tag for tag in finding.tags if tag in unasked)
+        if finding.verdict is not Verdict.BROKEN or not tags:
+            continue
+        if finding.reference not in found and not walk.found_intact(finding.reference):
             yield replace(finding, stale=True, tags=tags)
 
 
@@ -228,5 +249,4 @@ def _listing_finding(repository: str, judgement: Judgement, before: Finding | No
 
 
 def _first_seen(judgement: Judgement, before: Finding | None, now: datetime) -> datetime:
-    same = before is not None and before.verdict in {judgement.verdict, Verdict.SKIPPED}
-    return before.first_seen if before is not None and same else now
+    return before.first_seen if before is not None and before.verdict is judgement.verdict else now

@@ -92,9 +92,19 @@ def platform_rule_for(repository: str, rules: Iterable[PlatformRule]) -> Platfor
 
 
 def hide(findings: Iterable[Finding], rules: Iterable[IgnoreRule], now: datetime) -> list[Finding]:
-    """Mark as skipped what the rules ignore; a finding of which some tags are ignored keeps the others."""
+    """Mark as skipped what the rules ignore, and nothing else.
+
+    A finding of which some tags are ignored keeps the others; one that earlier rules hid is shown again.
+    """
     active = [rule for rule in rules if not rule.expired(now)]
-    return [_hidden(finding, active) for finding in findings]
+    return [_hidden(shown(finding), active) for finding in findings]
+
+
+def shown(finding: Finding) -> Finding:
+    """Give a finding the verdict that it has where no rule hides it."""
+    if finding.verdict is not Verdict.SKIPPED:
+        return finding
+    return replace(finding, verdict=finding.reason.verdict)
 
 
 def _hidden(finding: Finding, rules: Iterable[IgnoreRule]) -> Finding:

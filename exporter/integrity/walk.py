@@ -98,6 +98,9 @@ class RepositoryWalk:
         self._context = context
         self._previous_roots = previous_roots
         self._asked_manifests: set[Digest] = set()
+        self._followed: set[Digest] = set()
+        # Tags that no HEAD resolves: some proxies know only GET.
+        self._by_get: set[str] = set()
         self._opaque_manifests: set[Digest] = set()
         self._asked_blobs: set[BlobKey] = set()
         # By which root each manifest was reached first, and to how many references each root has led so far.
@@ -106,8 +109,9 @@ class RepositoryWalk:
         self._too_many: set[Digest] = set()
         # What descriptors promise of manifests that have not come yet.
         self._promised: dict[Digest, set[Description]] = {}
-        # Descriptors whose type does not tell where the content is.
+        # Descriptors whose type does not tell where the content is: one of each digest, all keys.
         self._uncertain: dict[Digest, tuple[Role, Descriptor]] = {}
+        self._asked_anywhere: set[BlobKey] = set()
 
     @property
     def met_manifests(self) -> set[Digest]:
@@ -159,8 +163,10 @@ class RepositoryWalk:
     async def ask_tag(self, tag: str, purpose: Purpose = Purpose.WALK) -> None:
         """Resolve a tag and follow it."""
         graph = self.graph
-        by_get = purpose is Purpose.CONFIRMATION and tag not in graph.roots
+        by_get = purpose is Purpose.CONFIRMATION and (tag not in graph.roots or tag in self._by_get)
         resolved = await self._resolve(tag, purpose, by_get=by_get)
+        if by_get:
+            self._by_get.add(tag)
         if isinstance(resolved, Digest):
             graph.tag_failures.pop(tag, None)
             graph.kept_roots.pop(tag, None)
@@ -176,6 +182,7 @@ class RepositoryWalk:
 
     def follow(self, digest: Digest) -> None:
         """Ask for a manifest and all below it, unless that was done before in this walk."""
+        self._followed.add(digest)
         if digest not in self._asked_manifests:
             self._asked_manifests.add(digest)
             self._reached_by.setdefault(digest, digest)
@@ -184,11 +191,11 @@ class RepositoryWalk:
     async def confirm_manifest(self, digest: Digest) -> None:
         """Ask for a manifest again, by `GET`; what it holds is followed where it turns out intact."""
         if digest in self._uncertain:
-            role, descriptor = self._uncertain[digest]
-            await self._ask_anywhere(role, descriptor, Purpose.CONFIRMATION)
-            return
-        result = await self._fetch(digest, Purpose.CONFIRMATION)
-        self._settle_manifest(digest, result, confirmed=True)
+            await self._ask_anywhere(*self._uncertain[digest], Purpose.CONFIRMATION)
+        is_blob = self.graph.targets.get(digest) is Target.BLOB
+        if digest in self._followed if is_blob else digest not in self._uncertain:
+            result = await self._fetch(digest, Purpose.CONFIRMATION)
+            self._settle_manifest(digest, result, confirmed=True)
         misdescribed = self.graph.misdescribed.get(digest, {})
         misdescribed.update({one: replace(failure, confirmed=True) for one, failure in misdescribed.items()})
 
@@ -307,9 +314,10 @@ class RepositoryWalk:
                     self.seen[Kind.CHILD].add(descriptor.digest)
                     self._check_description(descriptor.digest, (descriptor.media_type, descriptor.size))
                     self.follow(descriptor.digest)
-                case _ if descriptor.digest not in self._uncertain:
+                case _ if (key := (descriptor.digest, descriptor.size)) not in self._asked_anywhere:
                     self._reached_by.setdefault(descriptor.digest, root)
-                    self._uncertain[descriptor.digest] = (role, descriptor)
+                    self._uncertain.setdefault(descriptor.digest, (role, descriptor))
+                    self._asked_anywhere.add(key)
                     self.batch.add(self._ask_anywhere, role, descriptor)
                 case _:
                     pass
@@ -334,8 +342,9 @@ class RepositoryWalk:
             as_blob = await self._ask_as_blob(key, purpose)
             if as_blob.verdict is not Verdict.UNVERIFIED and as_blob.reason is not Reason.MISSING:
                 self.graph.targets[digest] = Target.BLOB
-                self.graph.manifest_failures.pop(digest, None)
-                self.seen[kind_of(role, Target.MANIFEST)].discard(digest)
+                if digest not in self._followed:
+                    self.graph.manifest_failures.pop(digest, None)
+                    self.seen[kind_of(role, Target.MANIFEST)].discard(digest)
                 self.seen[kind_of(role, Target.BLOB)].add(digest)
                 self._asked_blobs.add(key)
                 self._settle_blob(key, as_blob, confirmed=confirmed)
@@ -346,10 +355,11 @@ class RepositoryWalk:
         elif confirmed:
             result = await self._fetch(digest, purpose)
             self._settle_manifest(digest, result, confirmed=True)
-        elif digest not in self._asked_manifests:
-            self._asked_manifests.add(digest)
+        else:
             self._check_description(digest, (descriptor.media_type, descriptor.size))
-            await self._ask_manifest(digest)
+            if digest not in self._asked_manifests:
+                self._asked_manifests.add(digest)
+                await self._ask_manifest(digest)
         failure = self.graph.manifest_failures.get(digest)
         if failure is None:
             self.graph.targets[digest] = Target.MANIFEST

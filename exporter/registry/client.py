@@ -36,6 +36,7 @@ _PAGE_TOO_LARGE: Final = "PAGINATION_NUMBER_INVALID"
 _OK = 200
 _PARTIAL = 206
 _NOT_FOUND = 404
+_WEB_PAGE = "text/html"
 _NO_SUCH_REPOSITORY = frozenset({"NAME_UNKNOWN", "NOT_FOUND"})  # the latter is Harbor's
 
 _log = structlog.get_logger()
@@ -316,7 +317,10 @@ def _digest_of(answer: Answer) -> Digest | None:
 
 
 def _media_type_of(answer: Answer) -> str:
-    return essence(answer.headers.get("content-type", ""))
+    told = essence(answer.headers.get("content-type", ""))
+    if told == _WEB_PAGE:  # a login or maintenance page says nothing of the manifest
+        raise ProtocolError(answer.method, answer.path, "answered with a web page")
+    return told
 
 
 def _total_of(answer: Answer, position: int) -> int | None:

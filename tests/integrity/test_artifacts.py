@@ -2,16 +2,19 @@
 
 import hashlib
 
+import httpx
 import pytest
 
 from exporter.oci import media_types as oci
+from exporter.registry import Purpose
 from sample import content as make
 from sample import media_types
 from sample.content import Blob, Content, Manifest
 from tests.integrity import by_hand
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken
-from tests.integrity.scripted import ScriptedRegistry, blob, manifest
+from tests.integrity.model import ExpectedFinding
+from tests.integrity.scripted import ScriptedRegistry, blob, manifest, status
 
 BLOB = Blob(make.noise("blob"), "application/vnd.example.thing")
 IMAGE = make.image("image", layers=1)
@@ -197,6 +200,57 @@ async def test_digests_of_other_algorithms_are_asked_for_and_sizes_compared():
     assert await watcher.findings() == [
         broken("app", "layer", unknown, "latest", reason="size_mismatch"),
         broken("app", "layer", known, "latest"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "finding"),
+    [
+        ("sha256:" + "0" * 64, []),
+        (
+            "blake3:" + "1" * 64,
+            [broken("app", "tag", "blake3:" + "0" * 64, "latest", reason="digest_mismatch")],
+        ),
+    ],
+    ids=["another algorithm", "the same algorithm"],
+)
+async def test_digests_of_two_algorithms_are_not_compared(told: str, finding: list[ExpectedFinding]):
+    """A registry may tell its own digest of what was asked for by another one, by GET and by HEAD."""
+    image, asked = by_hand.image(), "blake3:" + "0" * 64
+    registry = ScriptedRegistry()
+    registry.store("app", by_hand.content(image))
+    registry.tags["app"]["latest"] = asked
+    registry.manifests["app", asked] = (image.data, image.media_type)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        headers = {"Content-Type": image.media_type, "Docker-Content-Digest": told}
+        body = b"" if request.method == "HEAD" else image.data
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(body))
+
+    registry.on("*", manifest("app", asked), answer)
+    watcher = Watcher(registry, suspect_delay=0.0)
+    for _ in range(2):
+        report = await watcher.walk()
+        assert findings(report) == finding
+        assert finding or report.extra_requests[Purpose.CONFIRMATION] == 0
+
+
+@pytest.mark.parametrize("tags", ["ab", "ba"])
+async def test_what_is_broken_for_one_tag_is_not_hidden_by_an_error_for_another(tags: str):
+    """One content, two questions: the tag whose question could not be answered is not broken by it."""
+    registry = ScriptedRegistry()
+    for tag, size in zip(tags, (BLOB.size, BLOB.size + 1), strict=True):
+        image = by_hand.image(BLOB.descriptor(size=size), annotations={"tag": tag})
+        registry.store("app", by_hand.content(image, blobs={BLOB.digest: BLOB.data}), tag)
+    last = f"bytes={BLOB.size - 1}-{BLOB.size - 1}"
+    refused = status(403)
+    registry.on(
+        "GET",
+        blob("app", BLOB.digest),
+        lambda request: refused(request) if request.headers.get("range") == last else None,
+    )
+    assert await Watcher(registry, concurrency=1).findings() == [
+        broken("app", "layer", BLOB.digest, tags[1], reason="size_mismatch")
     ]
 
 

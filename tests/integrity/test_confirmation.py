@@ -175,6 +175,20 @@ async def test_a_child_that_comes_back_is_followed(registry: ScriptedRegistry):
     assert await Watcher(registry).findings() == [broken("app", "layer", LAYER, "latest", "v1")]
 
 
+async def test_where_no_head_finds_anything_what_get_finds_counts(registry: ScriptedRegistry):
+    """In every cycle, though each step down brings new suspects: a tag is not asked by HEAD in between."""
+    paths = [manifest("app", one.digest) for one in INDEX.manifests] + [
+        blob("app", digest) for digest in INDEX.blobs
+    ]
+    for path in (manifest("app", "latest"), manifest("app", "v1"), *paths):
+        registry.on("HEAD", path, status(404, "MANIFEST_UNKNOWN"))
+    watcher = Watcher(registry, suspect_delay=0.0)
+    for _ in range(3):
+        assert await watcher.findings() == []
+    del registry.blobs["app", LAYER]
+    assert await watcher.findings() == [broken("app", "layer", LAYER, "latest", "v1")]
+
+
 async def test_what_changes_whenever_it_is_asked_is_unverified(registry: ScriptedRegistry):
     """A tag that moves with every look, each time to something broken, does not keep the walk for ever."""
     images = [make.image(f"moving {number}", layers=1) for number in range(20)]

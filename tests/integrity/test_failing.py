@@ -205,6 +205,30 @@ async def test_a_body_that_is_cut_short_is_broken(
     assert await Watcher(registry).findings() == []
 
 
+def page(request: httpx.Request) -> httpx.Response:
+    """Ask for a login, as a portal does that answers in the registry's place."""
+    body = b"" if request.method == "HEAD" else HTML
+    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(HTML))}
+    return httpx.Response(200, headers=headers, stream=httpx.ByteStream(body))
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind", "digest"),
+    [("latest", "tag", None), (INDEX.digest, "tag", INDEX.digest), (IMAGE.digest, "child", IMAGE.digest)],
+    ids=["tag", "root", "child"],
+)
+@pytest.mark.parametrize("cycles", [0, 1], ids=["first cycle", "second cycle"])
+async def test_a_web_page_is_no_manifest(
+    registry: ScriptedRegistry, reference: str, kind: str, digest: str | None, cycles: int
+):
+    """Whatever its status: it is neither missing nor malformed, nor is its digest that of the tag."""
+    watcher = Watcher(registry)
+    for _ in range(cycles):
+        await watcher.walk()
+    registry.on("*", manifest("app", reference), page)
+    assert await watcher.findings() == [unverified("app", kind, digest, "latest", reason="protocol")]
+
+
 def redirect(target: str, number: int = 307) -> Action:
     def act(_: httpx.Request) -> httpx.Response:
         return httpx.Response(number, headers={"Location": target}, stream=httpx.ByteStream(b""))

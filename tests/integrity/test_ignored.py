@@ -1,5 +1,6 @@
 """What an ignore rule hides is neither stuck nor stale, and leaves nothing unverified."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import httpx
@@ -131,7 +132,40 @@ async def test_errors_go_on_counting_while_they_are_hidden(registry: ScriptedReg
     assert counted(report.repositories["app"]) == (1, 0, 0)
 
 
+@pytest.mark.parametrize("path", [PATHS["layer"], PATHS["tag"]], ids=["itself", "its tag"])
+async def test_what_a_rule_hid_keeps_its_verdict_when_the_rule_has_ended(
+    registry: ScriptedRegistry, path: str
+):
+    """Broken before and broken since, though it cannot be asked on the very day; then as now hidden."""
+    del registry.blobs["app", LAYER]
+    ruled = cycle_over(URL, registry, ignore=(LATEST,))
+    known = await ruled.run(None)
+    assert verdicts(known) == ["skipped"]
+    registry.on("*", path, status(500))
+    kept = broken("app", "layer", LAYER, "latest", stale=True)
+    report = await cycle_over(URL, registry).run(known)
+    assert kept in findings(report)
+    assert next(report.findings()).first_seen == next(known.findings()).first_seen
+    assert set(verdicts(await ruled.run(known))) == {"skipped"}
+    hidden = replace(kept, verdict="skipped")
+    assert hidden in findings(await ruled.run(known))
+
+
 # Repositories that are not walked to their end
+
+
+@pytest.mark.parametrize("left", ["/v2/_catalog", tag_list("app")])
+async def test_what_is_kept_is_shown_when_its_rule_has_ended(registry: ScriptedRegistry, left: str):
+    """Also while nothing can be asked: it is broken, stale, and one of the checked again."""
+    del registry.blobs["app", LAYER]
+    before = await cycle_over(URL, registry).run(None)
+    known = await cycle_over(URL, registry, ignore=(LATEST,)).run(None)
+    registry.on("*", left, status(500))
+    report = await cycle_over(URL, registry).run(known)
+    app = report.repositories["app"]
+    assert broken("app", "layer", LAYER, "latest", stale=True) in findings(report)
+    assert app.checked == before.repositories["app"].checked
+    assert (app.ignored, app.broken_tags) == (0, {"latest"})
 
 
 @pytest.mark.parametrize("rule", [APP, IgnoreRule(), IgnoreRule("a*", reason=Reason.SERVER_ERROR)], ids=str)

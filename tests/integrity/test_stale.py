@@ -10,7 +10,7 @@ from sample import content as make
 from tests.integrity import by_hand
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken, unverified
-from tests.integrity.scripted import ScriptedRegistry, blob, fail, manifest, status, tag_list
+from tests.integrity.scripted import Action, ScriptedRegistry, blob, fail, manifest, status, tag_list
 
 INDEX = make.multi_platform("app", layers=1)
 ROOT = INDEX.digest
@@ -174,6 +174,28 @@ async def test_below_a_child_that_cannot_be_read_any_more_broken_stays_broken(re
         unverified("app", "child", CHILD, "latest", reason="forbidden"),
         broken("app", "layer", LAYER, "latest", stale=True),
     ]
+
+
+@pytest.mark.parametrize("again", [MISSING, ERROR], ids=["broken", "an error"])
+async def test_what_several_tags_lead_to_goes_on_breaking_those_that_cannot_be_resolved(
+    registry: ScriptedRegistry, again: Action
+):
+    """That it could be asked for by way of another tag says nothing of where they lead now."""
+    registry.tags["app"]["v1"] = ROOT
+    path = blob("app", LAYER)
+    end = registry.on("*", path, MISSING)
+    watcher = Watcher(registry)
+    assert await watcher.findings() == [broken("app", "layer", LAYER, "latest", "v1")]
+    end()
+    registry.on("*", path, again)
+    registry.on("*", manifest("app", "v1"), ERROR)
+    for _ in range(3):
+        report = await watcher.walk()
+        assert findings(report) == [
+            broken("app", "layer", LAYER, "latest", "v1", stale=again is ERROR),
+            unverified("app", "tag", None, "v1", reason="forbidden"),
+        ]
+        assert report.broken_tags == 2
 
 
 async def test_a_tag_that_moved_leaves_behind_what_was_broken(registry: ScriptedRegistry):

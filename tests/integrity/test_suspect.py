@@ -7,10 +7,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.integrity import Outcome
+from exporter.integrity import IgnoreRule, Outcome
 from sample import content as make
-from tests.integrity.cycles import Watcher, findings
-from tests.integrity.scripted import ScriptedRegistry, blob, fail, manifest, status, tag_list
+from tests.integrity.cycles import Watcher, cycle_over, findings
+from tests.integrity.scripted import URL, ScriptedRegistry, blob, fail, manifest, status, tag_list
 
 IMAGES = {f"app-{number}": make.image(f"app {number}", layers=2) for number in range(5)}  # 5 references each
 LAYERS = [(name, layer.digest) for name, image in IMAGES.items() for layer in image.root.layers]
@@ -199,6 +199,17 @@ async def test_a_tag_that_moves_to_what_was_broken_already_is_not_newly_broken(r
     assert (await timed_walk(watcher))[2] == 1
     registry.on("*", manifest("app-0", "v1"), status(404, "MANIFEST_UNKNOWN"))
     assert (await timed_walk(watcher))[2] == 1
+
+
+async def test_what_a_rule_hid_is_not_newly_broken(registry: ScriptedRegistry):
+    """It was known all the time, though not told."""
+    lose(registry, 5)
+    hiding = cycle_over(URL, registry, ignore=(IgnoreRule(),))
+    known = await hiding.run(None)
+    mark = len(registry.asked)
+    report = await cycle_over(URL, registry).run(known)
+    assert len(findings(report)) == 5
+    assert registry.asked[mark:].count("GET /v2/_catalog") == 1
 
 
 async def test_a_configured_list_whose_tags_are_gone_is_suspect_and_counts_no_repository(

@@ -166,6 +166,50 @@ async def test_a_tag_may_lead_to_it_too():
     ]
 
 
+WRONG_SIZE = CHILD.root.size + 1
+SIZES = {"right": CHILD.root.size, "wrong": WRONG_SIZE}
+
+
+@pytest.mark.parametrize("tagged", [False, True], ids=["not tagged", "tagged too"])
+async def test_an_entry_that_is_a_manifest_of_another_size_is_a_broken_child(tagged: bool):
+    """As where its type tells; that the manifest is also asked for by its tag excuses nothing."""
+    registry = registry_with(by_hand.index({**entry_for_child(), "size": WRONG_SIZE}))
+    registry.store("app", CHILD, *(["child"] if tagged else []))
+    assert await Watcher(registry).findings() == [
+        broken("app", "child", CHILD.digest, "latest", reason="size_mismatch")
+    ]
+
+
+@pytest.mark.parametrize("tags", ["ab", "ba"])
+@pytest.mark.parametrize("kind", ["child", "layer"])
+async def test_of_two_sizes_only_the_wrong_one_is_broken(kind: str, tags: str):
+    """Whichever of two indexes is read first, and whatever the entry turns out to be."""
+    registry = ScriptedRegistry()
+    tag_of = dict(zip(SIZES, tags, strict=True))
+    for name, size in SIZES.items():
+        root = by_hand.index({**entry_for_child(), "size": size})
+        registry.store("app", by_hand.content(root), tag_of[name])
+    if kind == "child":
+        registry.store("app", CHILD)
+    else:
+        registry.blobs["app", CHILD.digest] = CHILD.root.data
+    assert await Watcher(registry, concurrency=1).findings() == [
+        broken("app", kind, CHILD.digest, tag_of["wrong"], reason="size_mismatch")
+    ]
+
+
+@pytest.mark.parametrize("concurrency", [1, 16])
+async def test_a_tag_whose_manifest_is_lost_is_broken_though_a_blob_has_its_content(concurrency: int):
+    """The entry is found as a blob; whoever asks for the tag wants the manifest."""
+    registry = registry_with(by_hand.index(entry_for_child()))
+    registry.store("app", CHILD, "child")
+    registry.blobs["app", CHILD.digest] = CHILD.root.data
+    registry.on("*", manifest("app", CHILD.digest), status(404, "MANIFEST_UNKNOWN"))
+    assert await Watcher(registry, concurrency=concurrency).findings() == [
+        broken("app", "tag", CHILD.digest, "child")
+    ]
+
+
 LAYERS = by_hand.image(CHILD.root.descriptor())
 
 

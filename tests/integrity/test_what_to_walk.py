@@ -23,6 +23,7 @@ from exporter.integrity import (
 )
 from exporter.oci import Digest
 from sample import content as make
+from tests.integrity import by_hand
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken, unverified
 from tests.integrity.scripted import ScriptedRegistry, blob, change, manifest, status, tag_list
@@ -426,6 +427,21 @@ async def test_the_platforms_of_the_first_glob_that_matches_count(registry: Scri
     assert await watcher.findings() == [broken("app", "child", children["linux/amd64"], f"@{ROOT}")]
     assert watcher.report is not None
     assert watcher.report.repositories["app"].ignored == 1
+
+
+async def test_a_child_that_is_also_of_a_mirrored_platform_is_not_ignored(registry: ScriptedRegistry):
+    """One manifest listed for two platforms, of which one is meant to be there."""
+    child = make.image("both", layers=1)
+    entries = [
+        {**child.root.descriptor(), "platform": {"os": "linux", "architecture": architecture}}
+        for architecture in ("amd64", "arm64")
+    ]
+    registry.store("both", child)
+    registry.store("both", by_hand.content(by_hand.index(*entries)), "latest")
+    rules = (PlatformRule("*", frozenset({"linux/amd64"})),)
+    report = await Watcher(registry, repositories=("both",), platforms=rules).walk()
+    both = report.repositories["both"]
+    assert (both.ignored, both.checked[Kind.CHILD]) == (0, 1)
 
 
 async def test_an_expired_rule_hides_nothing_and_is_named(registry: ScriptedRegistry):
