@@ -71,7 +71,7 @@ class Cycle:
         self._kind = kind
         self._client = client
         self._options = options
-        self._cache = ManifestCache(options.refetch_interval)
+        self._cache = ManifestCache(options.refetch_interval, options.manifest_cache_size)
         # Kept from cycle to cycle, for the registry and for each override that has a way of its own.
         self._ranges: dict[RepositoryOverride | None, RangeSupport] = {
             None: RangeSupport(name, options.blob_check),
@@ -82,6 +82,7 @@ class Cycle:
             },
         }
         self._cache_noticed = False
+        self._refused_mentioned = False
         self._digest_headers = DigestHeaders()
 
     async def run(self, previous: Report | None) -> Report:
@@ -105,8 +106,10 @@ class Cycle:
     async def _run(self, previous: Report | None) -> Report:
         loop = asyncio.get_running_loop()
         started_at, started = datetime.now(UTC), loop.time()
-        tally = Tally()
+        tally, refused_before = Tally(), self._cache.refused
         walked = await self._walk(tally, previous)
+        refused = self._cache.refused - refused_before
+        self._mention_refused(refused)
         finished_at = datetime.now(UTC)
         last_success = previous.last_success if previous is not None else None
         repositories_then = previous.repositories_at_success if previous is not None else None
@@ -128,6 +131,8 @@ class Cycle:
             repositories_at_success=repositories_then,
             trouble=walked.trouble,
             expired_rules=tuple(str(rule) for rule in self._options.ignore if rule.expired(finished_at)),
+            manifests_remembered=self._cache.taken,
+            manifests_refused=refused,
         )
 
     async def _walk(self, tally: Tally, previous: Report | None) -> _Walked:
@@ -233,6 +238,16 @@ class Cycle:
             )
             for name, its in named.items()
         }
+
+    def _mention_refused(self, number: int) -> None:
+        if number and not self._refused_mentioned:
+            structlog.get_logger().warning(
+                "no room to remember all manifests: those left out are fetched in every cycle",
+                registry=self.name,
+                number=number,
+                manifest_cache_size=self._options.manifest_cache_size,
+            )
+        self._refused_mentioned = number > 0
 
     def _mention_empty(
         self, scopes: Mapping[str, Scope], repositories: Mapping[str, RepositoryReport]

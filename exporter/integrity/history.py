@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from exporter.integrity.finding import Finding, Impact, Kind, Reason, Reference, Verdict
-from exporter.integrity.graph import Breakage, breakages, tags_by_root
+from exporter.integrity.graph import Breakage, RepositoryGraph, breakages, tags_by_root
 from exporter.integrity.judge import INTACT, Judgement
 from exporter.integrity.platforms import unoffered
 from exporter.integrity.report import ErrorStreak, RepositoryReport
 from exporter.integrity.rules import IgnoreRule, hide, shown
 from exporter.integrity.walk import RepositoryWalk
+from exporter.oci import Digest
 
 STUCK_AFTER: Final = 3  # cycles
 
@@ -66,9 +67,14 @@ def conclude(
         stuck=_stuck(errors, hidden),
         ignored=len(hidden) + len(walk.unmirrored - walk.seen[Kind.CHILD]),
         last_verified=previous.last_verified if unverified else now,
-        roots={**graph.kept_roots, **graph.roots},
+        roots=_roots(graph, previous),
         errors=errors,
     )
+
+
+def _roots(graph: RepositoryGraph, previous: RepositoryReport) -> Mapping[str, Digest]:
+    roots = {**graph.kept_roots, **graph.roots}
+    return previous.roots if roots == previous.roots else roots  # the same, so that both share one
 
 
 def carry(

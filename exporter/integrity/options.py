@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from exporter.integrity.manifests import DEFAULT_SIZE
 from exporter.integrity.report import RegistryKind
 from exporter.integrity.rules import ALL_NAMES, GlobFilter, IgnoreRule, PlatformRule
 from exporter.integrity.shards import Shard
@@ -54,6 +55,8 @@ class RepositoryOverride:
 class CycleOptions:
     """Options of the cycles of one registry; delays and intervals are in seconds.
 
+    `manifest_cache_size` is how many manifests are remembered from one cycle to the next.
+
     Where `repositories` is given, the catalog is not read; else `repository_filter` says which of it are
     walked. `images` are walked whatever the tags are, and in any repository. Of `overrides` and of
     `platforms` the first that matches a repository counts. Where there is a `shard`, only what it holds of
@@ -68,6 +71,7 @@ class CycleOptions:
     confirm_delay: float = 5.0
     suspect_delay: float = 60.0
     refetch_interval: float = 86400.0
+    manifest_cache_size: int = DEFAULT_SIZE
     blob_check: BlobCheck = BlobCheck.AUTO
     repositories: tuple[str, ...] | None = None
     repository_filter: GlobFilter = ALL_NAMES

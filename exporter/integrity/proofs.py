@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 import structlog
 
+from exporter.integrity.compact import CompactReference, compact_reference
 from exporter.integrity.finding import Verdict
 from exporter.integrity.judge import Judgement, judge_blob_head, judge_error, judge_last_byte
 from exporter.integrity.options import BlobCheck
@@ -65,31 +66,35 @@ class DataProofs:
     """Which repository's request proves the data of which blob in this cycle."""
 
     def __init__(self) -> None:
-        self._proved: dict[BlobKey, bool | None] = {}
+        self._proved: set[CompactReference] = set()  # of all blobs of a registry
+        self._failed: set[BlobKey] = set()
         self._waiting: dict[BlobKey, list[Callable[[bool], None]]] = {}
 
     def claim(self, key: BlobKey) -> bool:
         """Claim the proof of a blob; true for the first who asks."""
-        if key in self._proved:
+        if key in self._waiting or key in self._failed or compact_reference(*key) in self._proved:
             return False
-        self._proved[key] = None
+        self._waiting[key] = []
         return True
 
     def failed(self, key: BlobKey) -> bool:
         """Whether the proof was tried and failed."""
-        return self._proved.get(key) is False
+        return key in self._failed
 
     def settle(self, key: BlobKey, *, proved: bool) -> None:
         """Say how a claimed proof ended, to all that wait for it."""
-        self._proved[key] = proved
-        for callback in self._waiting.pop(key, ()):
+        if proved:
+            self._proved.add(compact_reference(*key))
+        else:
+            self._failed.add(key)
+        for callback in self._waiting.pop(key):
             callback(proved)
 
     def when_settled(self, key: BlobKey, callback: Callable[[bool], None]) -> bool:
         """Call back when a claimed proof is settled; false when it already is."""
-        if self._proved.get(key) is not None:
+        if key not in self._waiting:
             return False
-        self._waiting.setdefault(key, []).append(callback)
+        self._waiting[key].append(callback)
         return True
 
 

@@ -76,7 +76,8 @@ class Report:
 
     `requests` counts the walk's own requests, `extra_requests` those on top of them, by purpose.
     `last_success` is when the last complete cycle ended, `repositories_at_success` how many repositories it
-    saw; both are None until there was one.
+    saw; both are None until there was one. `manifests_remembered` is how much of the cache of manifests is
+    taken, `manifests_refused` how many this cycle had no room for.
     """
 
     registry: str
@@ -94,6 +95,8 @@ class Report:
     repositories_at_success: int | None = None
     trouble: str | None = None  # why the outcome is not complete, for the log
     expired_rules: tuple[str, ...] = ()  # ignore rules that hide nothing any more
+    manifests_remembered: int = 0
+    manifests_refused: int = 0
 
     def findings(self) -> Iterator[Finding]:
         """All findings, in their fixed order."""

@@ -97,6 +97,7 @@ class RepositoryWalk:
         self.batch = batch
         self._context = context
         self._previous_roots = previous_roots
+        self._known_roots = frozenset(previous_roots.values())
         self._asked_manifests: set[Digest] = set()
         self._followed: set[Digest] = set()
         # Tags that no HEAD resolves: some proxies know only GET.
@@ -229,7 +230,8 @@ class RepositoryWalk:
         cache, now = self._context.cache, asyncio.get_running_loop().time()
         remembered = cache.get(self.name, digest)
         if remembered is None:
-            self.graph.fresh.add(digest)
+            if not (cache.full and self._reached_by.get(digest) in self._known_roots):
+                self.graph.fresh.add(digest)
             self._settle_manifest(digest, await self._fetch(digest, Purpose.WALK))
             return
         judgement = await self._ask_manifest_head(digest, remembered)
@@ -257,8 +259,7 @@ class RepositoryWalk:
             return judge_error(error)
         result = judge_manifest(answer, digest)
         if isinstance(result, Manifest):
-            now = asyncio.get_running_loop().time()
-            return self._context.cache.remember(self.name, digest, result, now)
+            self._context.cache.remember(self.name, digest, result, asyncio.get_running_loop().time())
         return result
 
     def _settle_manifest(

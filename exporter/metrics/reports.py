@@ -220,6 +220,18 @@ _GAUGES = (
         _per_registry(lambda report: len(report.expired_rules)),
     ),
     _Gauge(
+        "manifests_remembered",
+        "Manifests that are remembered from one cycle to the next, so that their headers are enough.",
+        (),
+        _per_registry(lambda report: report.manifests_remembered),
+    ),
+    _Gauge(
+        "manifests_not_remembered",
+        "Manifests that the last cycle had no room to remember, so that the next fetches them again.",
+        (),
+        _per_registry(lambda report: report.manifests_refused),
+    ),
+    _Gauge(
         "repository_last_verified_timestamp_seconds",
         "When a walk of the repository last left nothing unverified, since the epoch.",
         ("repository",),

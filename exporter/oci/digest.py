@@ -41,6 +41,12 @@ class Digest(str):
         """Compute the digest of some content with sha256 or sha512."""
         return cls(f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}")
 
+    @classmethod
+    def of_sha256(cls, computed: bytes) -> Self:
+        """Write a SHA-256 of 32 bytes that was computed, or read from a digest, before."""
+        # It cannot be anything but a digest, and is made too often to be looked at as one.
+        return super().__new__(cls, f"sha256:{computed.hex()}")
+
     @property
     def algorithm(self) -> str:
         """The name of the algorithm: `sha256`."""

@@ -109,6 +109,10 @@ class RegistryDefaults(BaseModel):
     refetch_interval: Duration = _CYCLE.refetch_interval
     """Within which time every manifest is fetched and hashed again."""
 
+    manifest_cache_size: Annotated[int, whole_number(0, 100_000_000)] = _CYCLE.manifest_cache_size
+    """How many manifests are remembered from one cycle to the next, at about half a kilobyte each; the others
+    are fetched in every cycle."""
+
     blob_check: Annotated[BlobCheck, one_of(BlobCheck)] = _CYCLE.blob_check
     """How blobs are asked for: `range` reads their last byte, `head` only their headers, `auto` tries `range`
     and falls back to `head`."""

@@ -4,17 +4,20 @@ import asyncio
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from exporter.integrity.compact import compact_digest
 from exporter.integrity.manifests import ManifestCache
-from exporter.oci import Digest, Manifest
+from exporter.oci import Descriptor, Digest, Manifest
 from exporter.registry import Purpose
 from sample import content as make
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken, unverified
-from tests.integrity.scripted import ScriptedRegistry, change, fail, manifest, status
+from tests.integrity.scripted import ScriptedRegistry, blob, change, fail, manifest, status
 
 INDEX = make.multi_platform("app", layers=1)
 CHILD = INDEX.manifests[0]
+CHILD_DIGEST = Digest(CHILD.digest)
 DAY = 86400.0
 
 
@@ -157,15 +160,14 @@ async def test_what_is_gone_is_forgotten(registry: ScriptedRegistry):
     watcher = Watcher(registry)
     cache = watcher.cycle._cache
     await watcher.walk()
-    assert {Digest(one.digest) for one in INDEX.manifests} <= set(cache._manifests)
+    assert {compact_digest(Digest(one.digest)) for one in INDEX.manifests} <= set(cache._contents)
     del registry.tags["app"]["latest"]
     registry.remove("web2")
     await watcher.walk()
-    assert set(cache._manifests) == {other.digest}
-    assert {name: set(known) for name, known in cache._due.items()} == {
-        "app": {other.digest},
-        "web": {other.digest},
-    }
+    left = compact_digest(Digest(other.digest))
+    assert set(cache._contents) == {left}
+    assert {name: set(known) for name, known in cache._due.items()} == {"app": {left}, "web": {left}}
+    assert cache.taken == 2
 
 
 async def test_a_repository_that_could_not_be_walked_keeps_what_is_remembered(registry: ScriptedRegistry):
@@ -192,7 +194,7 @@ async def test_the_content_is_kept_once_for_all_repositories(registry: ScriptedR
         registry.store(f"app-{number}", INDEX, "latest")
     watcher = Watcher(registry)
     await watcher.walk()
-    assert set(watcher.cycle._cache._manifests) == set(ALL)
+    assert set(watcher.cycle._cache._contents) == {compact_digest(Digest(digest)) for digest in ALL}
 
 
 async def test_a_manifest_that_a_moved_tag_led_to_is_remembered_too(registry: ScriptedRegistry):
@@ -225,3 +227,105 @@ async def test_an_unverified_manifest_is_asked_for_by_head_while_it_is_known(reg
     mark = len(registry.asked)
     assert await watcher.findings() == []
     assert fetched(registry, mark) == []
+
+
+def stored(number: int) -> str:
+    """A repository of which there are as many as one likes."""
+    return f"app-{number}"
+
+
+@pytest.fixture
+def crowd() -> ScriptedRegistry:
+    """Ten repositories, each with an image of its own."""
+    registry = ScriptedRegistry()
+    for number in range(10):
+        registry.store(stored(number), make.image(stored(number), layers=1), "latest")
+    return registry
+
+
+async def test_what_there_is_room_for_stays_and_the_rest_is_refused(crowd: ScriptedRegistry):
+    """Making room for newcomers would, in a walk that comes by all of them, miss every time."""
+    watcher = Watcher(crowd, manifest_cache_size=6)
+    first = await watcher.walk()
+    assert (first.manifests_remembered, first.manifests_refused) == (6, 4)
+    for _ in range(3):
+        mark = len(crowd.asked)
+        report = await watcher.walk()
+        assert len(fetched(crowd, mark)) == 4
+        assert (report.manifests_remembered, report.manifests_refused) == (6, 4)
+        assert (report.requests, report.checked) == (first.requests, first.checked)
+
+
+async def test_what_is_gone_makes_room(crowd: ScriptedRegistry):
+    """By the end of the cycle that did not see it any more."""
+    watcher = Watcher(crowd, manifest_cache_size=6, suspect_delay=0.0)
+    await watcher.walk()
+    remembered = sorted(watcher.cycle._cache._due)
+    for name in remembered[:4]:
+        crowd.remove(name)
+    await watcher.walk()
+    assert (await watcher.walk()).manifests_refused == 0
+    mark = len(crowd.asked)
+    assert (await watcher.walk()).manifests_remembered == 6
+    assert fetched(crowd, mark) == []
+
+
+async def test_a_full_cache_is_told_once_and_again_after_there_was_room(crowd: ScriptedRegistry):
+    """Not in every cycle."""
+    watcher = Watcher(crowd, manifest_cache_size=9)
+    with capture_logs() as logs:
+        await watcher.walk()
+        await watcher.walk()
+        crowd.remove(stored(0))
+        await watcher.walk()
+        await watcher.walk()
+        crowd.store(stored(0), make.image(stored(0), layers=1), "latest")
+        await watcher.walk()
+    told = {
+        "event": "no room to remember all manifests: those left out are fetched in every cycle",
+        "log_level": "warning",
+        "registry": "registry",
+        "number": 1,
+        "manifest_cache_size": 9,
+    }
+    assert logs == [told, told]
+
+
+def test_room_is_taken_by_what_is_remembered_and_by_how_long_it_is():
+    """A manifest of thousands of layers is not one of many."""
+    layers = tuple(Descriptor(CHILD_DIGEST, "a/b", size) for size in range(250))
+    cache = ManifestCache(DAY, size=5)
+    cache.remember("app", Digest.of(b"long"), Manifest("a/b", 1, layers=layers), now=0.0)
+    assert (cache.taken, cache.full, cache.refused) == (3, False, 0)
+    cache.remember("web", Digest.of(b"long"), Manifest("a/b", 1, layers=layers), now=0.0)
+    cache.remember("web", Digest.of(b"longer"), Manifest("a/b", 1, layers=layers), now=0.0)
+    assert (cache.taken, cache.full, cache.refused) == (4, False, 1)
+    cache.remember("web", Digest.of(b"short"), Manifest("a/b", 1), now=0.0)
+    assert (cache.taken, cache.full, cache.refused) == (5, True, 1)
+    cache.remember("web", Digest.of(b"short"), Manifest("a/b", 1), now=0.0)
+    assert (cache.taken, cache.refused) == (5, 1), "it is known"
+    cache.forget("web", Digest.of(b"short"))
+    cache.forget("web", Digest.of(b"unknown"))
+    assert cache.taken == 4
+    cache.keep("web", [])
+    assert cache.taken == 3
+    cache.keep_repositories([])
+    assert cache.taken == 0
+
+
+@pytest.mark.parametrize("size", [0, 500_000])
+async def test_what_is_not_remembered_is_judged_alike(size: int, registry: ScriptedRegistry):
+    """What could not be asked of it is stale, and later broken, as of any other."""
+    watcher = Watcher(registry, manifest_cache_size=size, suspect_delay=0.0)
+    await watcher.walk()
+    end = registry.on("*", blob("app", CHILD.config.digest), status(403))
+    report = await watcher.walk()
+    assert findings(report) == [
+        unverified("app", "config", CHILD.config.digest, "latest", reason="forbidden")
+    ]
+    assert report.repositories["app"].stale == 1
+    end()
+    del registry.blobs["app", CHILD.config.digest]
+    assert await watcher.findings() == [broken("app", "config", CHILD.config.digest, "latest")]
+    end = registry.on("*", blob("app", CHILD.config.digest), status(403))
+    assert [finding.stale for finding in (await watcher.walk()).findings()] == [True]

@@ -67,6 +67,7 @@ registries:
         "    confirm_delay: 5s  # default",
         "    suspect_delay: 1m  # default",
         "    refetch_interval: 1d  # default",
+        "    manifest_cache_size: 500000  # default",
         "    blob_check: auto  # default",
         "    repositories: [team/app, base]  # config.yml, line 8, key registries.one.repositories",
         "    tags:",

@@ -106,6 +106,8 @@ PRIVATE_REPORT = report(
         ignored=3,
     ),
     repository("base", tags=1, checked=dict.fromkeys(Kind, 1), ignored=1, last_verified=NOON),
+    manifests_remembered=60,
+    manifests_refused=7,
 )
 EDGE_REPORT = report(
     EDGE,
@@ -213,6 +215,14 @@ registry_integrity_ignored_references{registry="edge"} 0.0
 # TYPE registry_integrity_ignore_rules_expired gauge
 registry_integrity_ignore_rules_expired{registry="private"} 0.0
 registry_integrity_ignore_rules_expired{registry="edge"} 0.0
+# HELP registry_integrity_manifests_remembered Manifests that are remembered from one cycle to the next, so that their headers are enough.
+# TYPE registry_integrity_manifests_remembered gauge
+registry_integrity_manifests_remembered{registry="private"} 60.0
+registry_integrity_manifests_remembered{registry="edge"} 0.0
+# HELP registry_integrity_manifests_not_remembered Manifests that the last cycle had no room to remember, so that the next fetches them again.
+# TYPE registry_integrity_manifests_not_remembered gauge
+registry_integrity_manifests_not_remembered{registry="private"} 7.0
+registry_integrity_manifests_not_remembered{registry="edge"} 0.0
 # HELP registry_integrity_repository_last_verified_timestamp_seconds When a walk of the repository last left nothing unverified, since the epoch.
 # TYPE registry_integrity_repository_last_verified_timestamp_seconds gauge
 registry_integrity_repository_last_verified_timestamp_seconds{registry="private",repository="base"} 1.7723664e+09

@@ -1,0 +1,129 @@
+"""Manifests made small: what many of them have in common is kept once, the rest of each as bytes."""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, TypeAlias
+
+from exporter.oci import Descriptor, Digest, Manifest, Platform
+
+_HEAD: Final = struct.Struct("<IQ")  # the number of the outline, the length of the manifest
+_REFERENCE: Final = struct.Struct("<32sQ")  # a SHA-256, a size
+_NOTHING: Final = bytes(32)
+
+# A digest as it is looked up: SHA-256 as its 32 bytes, any other as it is written.
+CompactDigest: TypeAlias = bytes | Digest
+# A digest with the size that a descriptor tells.
+CompactReference: TypeAlias = bytes | tuple[Digest, int | None]
+
+
+def compact_digest(digest: Digest) -> CompactDigest:
+    """Make a digest small."""
+    return bytes.fromhex(digest.encoded) if digest.algorithm == "sha256" else digest
+
+
+def compact_reference(digest: Digest, size: int | None) -> CompactReference:
+    """Make a digest and a size small."""
+    compact = compact_digest(digest)
+    if size is None or not isinstance(compact, bytes):
+        return digest, size
+    return _REFERENCE.pack(compact, size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What of a descriptor others have too; `digest` only where it is not a SHA-256."""
+
+    media_type: str
+    platform: Platform | None
+    artifact_type: str | None
+    has_size: bool
+    digest: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """A manifest without sizes and digests. There are few: most images differ in nothing else."""
+
+    media_type: str
+    artifact_type: str | None
+    entries: tuple[_Place, ...]
+    config: _Place | None
+    layers: tuple[_Place, ...]
+
+
+class Packing:
+    """Packs manifests into bytes that only this packing can read again."""
+
+    def __init__(self) -> None:
+        self._new_numbers = count()
+        self._numbers: dict[_Outline, int] = {}
+        self._outlines: dict[int, _Outline] = {}
+
+    def pack(self, manifest: Manifest) -> bytes:
+        """Pack a manifest: some 40 bytes for each of its descriptors."""
+        outline = _Outline(
+            manifest.media_type,
+            manifest.artifact_type,
+            tuple(map(_place_of, manifest.entries)),
+            None if manifest.config is None else _place_of(manifest.config),
+            tuple(map(_place_of, manifest.layers)),
+        )
+        number = self._numbers.get(outline)
+        if number is None:
+            number = self._numbers[outline] = next(self._new_numbers)
+            self._outlines[number] = outline
+        references = (_pack_reference(descriptor) for _, descriptor in manifest.descriptors)
+        return b"".join((_HEAD.pack(number, manifest.size), *references))
+
+    def unpack(self, packed: bytes) -> Manifest:
+        """Make the manifest again."""
+        number, size = _HEAD.unpack_from(packed)
+        outline = self._outlines[number]
+        # In the order of `Manifest.descriptors`.
+        references = _REFERENCE.iter_unpack(memoryview(packed)[_HEAD.size :])
+        return Manifest(
+            outline.media_type,
+            size,
+            tuple(_descriptor(place, *next(references)) for place in outline.entries),
+            None if outline.config is None else _descriptor(outline.config, *next(references)),
+            tuple(_descriptor(place, *next(references)) for place in outline.layers),
+            outline.artifact_type,
+        )
+
+    def keep(self, packed: Iterable[bytes]) -> None:
+        """Forget what none of these needs."""
+        used = {_HEAD.unpack_from(one)[0] for one in packed}
+        self._outlines = {number: outline for number, outline in self._outlines.items() if number in used}
+        self._numbers = {outline: number for number, outline in self._outlines.items()}
+
+
+def number_of_references(packed: bytes) -> int:
+    """How many descriptors a packed manifest has."""
+    return (len(packed) - _HEAD.size) // _REFERENCE.size
+
+
+def _place_of(descriptor: Descriptor) -> _Place:
+    return _Place(
+        descriptor.media_type,
+        descriptor.platform,
+        descriptor.artifact_type,
+        descriptor.size is not None,
+        None if descriptor.digest.algorithm == "sha256" else descriptor.digest,
+    )
+
+
+def _pack_reference(descriptor: Descriptor) -> bytes:
+    digest = compact_digest(descriptor.digest)
+    return _REFERENCE.pack(digest if isinstance(digest, bytes) else _NOTHING, descriptor.size or 0)
+
+
+def _descriptor(place: _Place, sha256: bytes, size: int) -> Descriptor:
+    return Descriptor(
+        Digest.of_sha256(sha256) if place.digest is None else place.digest,
+        place.media_type,
+        size if place.has_size else None,
+        place.platform,
+        place.artifact_type,
+    )

@@ -1,0 +1,62 @@
+"""Manifests made small come back as they were."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exporter.integrity.compact import Packing, compact_digest, compact_reference, number_of_references
+from exporter.oci import Descriptor, Digest, Manifest
+from tests.oci.strategies import cases, digests
+
+MANIFESTS = cases.map(lambda case: case[2])
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@given(st.lists(MANIFESTS, min_size=1, max_size=3))
+def test_every_manifest_comes_back_as_it_was(manifests: list[Manifest]) -> None:
+    """Of whatever kind, with whatever others, and after some of these were forgotten."""
+    packing = Packing()
+    packed = [packing.pack(manifest) for manifest in manifests]
+    assert [packing.unpack(one) for one in packed] == manifests
+    assert [number_of_references(one) for one in packed] == [manifest.references for manifest in manifests]
+    packing.keep(packed[::2])
+    assert [packing.unpack(one) for one in packed[::2]] == manifests[::2]
+    again = [packing.pack(manifest) for manifest in manifests]
+    assert [packing.unpack(one) for one in again] == manifests
+    assert [packing.unpack(one) for one in packed[::2]] == manifests[::2]
+
+
+def image(number: int, layers: int) -> Manifest:
+    descriptors = [
+        Descriptor(Digest.of(f"{number} {layer}".encode()), LAYER, number) for layer in range(layers)
+    ]
+    return Manifest(MANIFEST, 1000 + number, layers=tuple(descriptors))
+
+
+def test_what_manifests_have_in_common_is_kept_once_and_as_long_as_one_has_it() -> None:
+    """Images that differ in digests and sizes alone share the rest, however many there are."""
+    packing = Packing()
+    packed = [packing.pack(image(number, number % 2 + 1)) for number in range(100)]
+    assert len(packing._outlines) == len(packing._numbers) == 2
+    packing.keep(packed[::2])
+    assert list(packing._outlines.values()) == list(packing._numbers)
+    assert [len(outline.layers) for outline in packing._numbers] == [1]
+    packing.keep([])
+    assert (packing._outlines, packing._numbers) == ({}, {})
+
+
+def test_a_descriptor_takes_forty_bytes() -> None:
+    """Beside twelve for its manifest."""
+    assert [len(Packing().pack(image(1, layers))) for layers in (0, 1, 2000)] == [12, 52, 80012]
+
+
+@given(digests, digests, st.none() | st.integers(0, 2**63 - 1), st.none() | st.integers(0, 2**63 - 1))
+def test_what_differs_stays_different(
+    one: Digest, other: Digest, size: int | None, other_size: int | None
+) -> None:
+    """Digests and sizes are told apart when they are small, too."""
+    assert (compact_digest(one) == compact_digest(other)) is (one == other)
+    same = (one, size) == (other, other_size)
+    assert (compact_reference(one, size) == compact_reference(other, other_size)) is same
+    assert compact_reference(one, size) == compact_reference(Digest(one), size)
