@@ -1,8 +1,9 @@
 """The daemon: each registry walked on its own schedule, its last report kept for whoever reads it."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from math import floor
 from types import MappingProxyType
 from typing import Protocol
@@ -26,13 +27,17 @@ class Cycle(Protocol):
         """Walk the registry once; `previous` is the report of its last cycle."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ScheduledCycle:
-    """A registry's name, its cycle, and how often it shall run; `interval` in seconds."""
+    """A registry's name, its cycle, and how often it shall run; `interval` in seconds.
+
+    `resources` is what the cycle needs and the daemon closes after its last run, such as connections.
+    """
 
     name: str
     interval: float
     cycle: Cycle
+    resources: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
 
 
 class LastReports:
@@ -49,6 +54,11 @@ class LastReports:
     def replace(self, report: Report) -> None:
         """Make this the last report of its registry."""
         self._reports = MappingProxyType({**self._reports, report.registry: report})
+
+    def keep(self, registries: Collection[str]) -> None:
+        """Forget the reports of all other registries."""
+        kept = {name: report for name, report in self._reports.items() if name in registries}
+        self._reports = MappingProxyType(kept)
 
 
 class CycleObserver(Protocol):
@@ -124,7 +134,10 @@ class Daemon:
         observer: CycleObserver,
         clock: Clock | None = None,
     ) -> None:
-        self._cycles = tuple(cycles)
+        self._waiting = tuple(cycles)
+        self._running: dict[ScheduledCycle, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._stopped = False
         self._reports = reports
         self._observer = observer
         self._clock = clock if clock is not None else LoopClock()
@@ -135,20 +148,41 @@ class Daemon:
         A cycle that raises is logged and counted as failed; neither its registry's later cycles nor
         another registry's suffer.
         """
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                await self.start(self._waiting)
+                await stop.wait()
+                for task in self._running.values():
+                    task.cancel()
+        finally:
+            self._group, self._stopped = None, True
+            await _close(self._running)
+
+    async def start(self, cycles: Sequence[ScheduledCycle]) -> None:
+        """Run these too, from now on; they begin soon."""
+        if self._stopped:
+            await _close(cycles)
+            return
+        if self._group is None:
+            self._waiting = (*self._waiting, *cycles)
+            return
         start = self._clock.now()
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(
-                    self._keep_running(
-                        scheduled, _Schedule.of(start, position, len(self._cycles), scheduled.interval)
-                    ),
-                    name=f"cycles of {scheduled.name}",
-                )
-                for position, scheduled in enumerate(self._cycles)
-            ]
-            await stop.wait()
-            for task in tasks:
-                task.cancel()
+        for position, scheduled in enumerate(cycles):
+            schedule = _Schedule.of(start, position, len(cycles), scheduled.interval)
+            self._running[scheduled] = self._group.create_task(
+                self._keep_running(scheduled, schedule), name=f"cycles of {scheduled.name}"
+            )
+
+    async def stop_others(self, cycles: Collection[ScheduledCycle]) -> None:
+        """Cancel all cycles but these, and return when they have ended and their resources are closed."""
+        ending = {one: task for one, task in self._running.items() if one not in cycles}
+        for task in ending.values():
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending.values())
+        self._running = {one: task for one, task in self._running.items() if one not in ending}
+        await _close(ending)
 
     async def _keep_running(self, scheduled: ScheduledCycle, schedule: _Schedule) -> None:
         await self._clock.sleep_until(schedule.first)
@@ -200,6 +234,11 @@ class Daemon:
         _log_changes(report, previous)
         await self._observer.refresh()
         return report.outcome
+
+
+async def _close(cycles: Iterable[ScheduledCycle]) -> None:
+    for scheduled in cycles:
+        await scheduled.resources.aclose()
 
 
 def _log_cycle(report: Report) -> None:

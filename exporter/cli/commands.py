@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,13 +19,14 @@ import uvloop
 from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
-from exporter.cli.signals import ENDING_SIGNALS, end_on_signals, status_of
-from exporter.daemon import Daemon, LastReports, ScheduledCycle, log_expired_rules
+from exporter.cli.signals import ENDING_SIGNALS, end_on_signals, note, status_of
+from exporter.daemon import Daemon, LastReports, log_expired_rules
 from exporter.integrity import Cycle, CycleOptions, Report, Shard
 from exporter.logs import configure_logging
-from exporter.metrics import ExportedRegistry, ExporterMetrics
+from exporter.metrics import ConfigurationMetrics, ExportedRegistry, ExporterMetrics, RequestMetrics
 from exporter.output import exit_status, render_json, render_table
 from exporter.registry import InvalidProxyError, Proxies, RequestObserver, open_client
+from exporter.reload import Reloader, ServedRegistries
 from exporter.settings import (
     ConfigurationError,
     RegistrySettings,
@@ -85,6 +87,14 @@ ShardFlag = Annotated[str | None, _flag("shard", "I/N|auto/N")]
 LogLevelFlag = Annotated[str | None, _flag("log_level", "debug|info|warning|error")]
 LogFormatFlag = Annotated[str | None, _flag("log_format", "console|json")]
 Listen = Annotated[str | None, _flag("listen_address", "ADDRESS")]
+Lifecycle = Annotated[
+    bool,
+    typer.Option(
+        "--web.enable-lifecycle",
+        help=f"{description_of(('web', 'enable_lifecycle')).replace('`', '')}"
+        f" [{variable_of(('web', 'enable_lifecycle'))}]",
+    ),
+]
 Output = Annotated[OutputFormat, typer.Option("--output", help="What to print on standard output.")]
 
 
@@ -121,26 +131,29 @@ def serve(
     log_level: LogLevelFlag = None,
     log_format: LogFormatFlag = None,
     listen_address: Listen = None,
+    enable_lifecycle: Lifecycle = False,
 ) -> None:
     """Walk each registry every interval, and serve metrics.
 
-    Ends with status 0 on SIGTERM and SIGINT.
+    Reads the configuration again on SIGHUP. Ends with status 0 on SIGTERM and SIGINT.
     """
     end_on_signals(gracefully=True)
-    settings = _start(
-        config,
-        registries=registry,
-        interval=interval,
-        concurrency=concurrency,
-        timeout=timeout,
-        blob_check=blob_check,
-        shard=shard,
-        log_level=log_level,
-        log_format=log_format,
-        listen_address=listen_address,
-    )
+    hung_up = note(signal.SIGHUP)
+    flags = {
+        "registries": registry,
+        "interval": interval,
+        "concurrency": concurrency,
+        "timeout": timeout,
+        "blob_check": blob_check,
+        "shard": shard,
+        "log_level": log_level,
+        "log_format": log_format,
+        "listen_address": listen_address,
+        "web.enable_lifecycle": "true" if enable_lifecycle else None,
+    }
+    settings = _start(config, **flags)
     try:
-        _run(_serve(settings, _proxies()))
+        _run(_serve(settings, _proxies(), partial(load_settings, flags, config, os.environ), hung_up))
     except ListenError as error:
         _refuse([f"listen_address: {error}"])
 
@@ -196,6 +209,7 @@ def check_config(
     log_level: LogLevelFlag = None,
     log_format: LogFormatFlag = None,
     listen_address: Listen = None,
+    enable_lifecycle: Lifecycle = False,
 ) -> None:
     """Print the settings that count, and where each comes from.
 
@@ -212,6 +226,7 @@ def check_config(
         "log_level": log_level,
         "log_format": log_format,
         "listen_address": listen_address,
+        "web.enable_lifecycle": "true" if enable_lifecycle else None,
     }
     try:
         configuration = load_configuration(flags, config, os.environ)
@@ -252,29 +267,44 @@ def _refuse(problems: Iterable[str]) -> NoReturn:
     raise typer.Exit(_USAGE_ERROR)
 
 
-async def _serve(settings: Settings, proxies: Proxies) -> None:
-    stop = asyncio.Event()
+async def _serve(
+    settings: Settings, proxies: Proxies, read: Callable[[], Settings], hung_up: Callable[[], bool]
+) -> None:
+    stop, hangup = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in ENDING_SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, hangup.set)
+    if hung_up():
+        hangup.set()
     reports = LastReports()
-    metrics = ExporterMetrics(
-        [_exported(registry, settings.shard) for registry in settings.registries], reports, version(PROGRAM)
+    configuration = ConfigurationMetrics()
+    metrics = ExporterMetrics([], reports, version(PROGRAM), configuration)
+    daemon = Daemon([], reports, metrics)
+
+    def open_cycle(
+        stack: AsyncExitStack, registry: RegistrySettings, observer: RequestMetrics
+    ) -> Awaitable[Cycle]:
+        return _open_cycle(stack, registry, proxies, settings.shard, observer)
+
+    registries = ServedRegistries(
+        daemon, reports, metrics, partial(_exported, shard=settings.shard), open_cycle
     )
-    urls = {registry.name: registry.url for registry in settings.registries}
-    application = create_app(metrics, reports, urls, version(PROGRAM), settings.shard)
+    reloader = Reloader(settings, read, registries, configuration)
+    reload = reloader.reload if settings.web.enable_lifecycle else None
+    application = create_app(
+        metrics, reports, registries.urls, version(PROGRAM), settings.shard, reload=reload
+    )
     async with AsyncExitStack() as stack:
         server = await start_server(application, settings.listen_address.host, settings.listen_address.port)
         stack.push_async_callback(server.close)
-        cycles = [
-            ScheduledCycle(
-                registry.name,
-                registry.interval,
-                await _open_cycle(stack, registry, proxies, settings.shard, metrics.requests(registry.name)),
-            )
-            for registry in settings.registries
-        ]
+        stack.push_async_callback(registries.close)
+        await registries.change_to(await registries.open(settings.registries))
         _log.info("serving", **_about(settings), addresses=server.addresses)
-        await Daemon(cycles, reports, metrics).run(stop)
+        async with asyncio.TaskGroup() as group:
+            reloading = group.create_task(reloader.reload_on(hangup), name="reloading")
+            await daemon.run(stop)
+            reloading.cancel()
         _log.info("stopping")
 
 
@@ -384,7 +414,7 @@ def _print(text: str) -> None:
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     # A loop that ends forgets the handlers that were there before it.
-    handlers = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in (*ENDING_SIGNALS, signal.SIGHUP)}
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)

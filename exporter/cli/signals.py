@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -11,6 +12,13 @@ ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 def status_of(number: int) -> int:
     """Give the status that shells give a process which a signal ended."""
     return 128 + number
+
+
+def note(number: signal.Signals) -> Callable[[], bool]:
+    """From now on survive a signal; the result tells whether it came."""
+    came: list[int] = []
+    signal.signal(number, lambda received, _frame: came.append(received))
+    return lambda: bool(came)
 
 
 def end_on_signals(*, gracefully: bool = False) -> None:

@@ -11,6 +11,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from exporter.daemon import LastReports
 from exporter.integrity.report import Outcome, Report
+from exporter.metrics.configuration import ConfigurationMetrics
 from exporter.metrics.exposition import Beginning, Format
 from exporter.metrics.live import CycleMetrics, LiveCollector, RequestMetrics
 from exporter.metrics.registries import ExportedRegistry
@@ -24,29 +25,54 @@ class ExporterMetrics:
     event loop. A scrape joins to them what is cheap to read, and waits for nothing.
     """
 
-    def __init__(self, registries: Sequence[ExportedRegistry], reports: LastReports, version: str) -> None:
-        """Prepare the metrics of some registries over the reports that `reports` will hold."""
+    def __init__(
+        self,
+        registries: Sequence[ExportedRegistry],
+        reports: LastReports,
+        version: str,
+        configuration: ConfigurationMetrics | None = None,
+    ) -> None:
+        """Prepare the metrics of some registries over the reports that `reports` will hold.
+
+        `configuration` is for what can read its configuration again.
+        """
         self._registries = tuple(registries)
         self._reports = reports
         self._requests = {registry.name: RequestMetrics() for registry in registries}
         self._cycles = CycleMetrics(registries)
 
         self._live = CollectorRegistry(auto_describe=True)
-        self._live.register(LiveCollector(registries, self._requests, self._cycles, version))
-        self._live.register(ProcessCollector(registry=None))
-        self._live.register(PlatformCollector(registry=None))
-        GCCollector(self._live)
+        live = LiveCollector(lambda: self._registries, lambda: self._requests, self._cycles, version)
+        own = [live, *([configuration] if configuration is not None else [])]
         self.registry = CollectorRegistry(auto_describe=True)
-        self.registry.register(ReportCollector(registries, lambda: reports.snapshot))
-        self.registry.register(self._live)
+        self.registry.register(ReportCollector(lambda: self._registries, lambda: reports.snapshot))
+        # A registry within the other would be searched for names that it had at the start only.
+        for registry in (self._live, self.registry):
+            for collector in (*own, ProcessCollector(registry=None), PlatformCollector(registry=None)):
+                registry.register(collector)
+            GCCollector(registry)
 
-        self._written = reports.snapshot
-        self._beginning = self._write(self._written)
+        self._written = (self._registries, reports.snapshot)
+        self._beginning = self._write(*self._written)
         self._writing = asyncio.Lock()
 
     def requests(self, registry: str) -> RequestMetrics:
         """Give the observer of one registry's requests."""
         return self._requests[registry]
+
+    async def replace(
+        self, registries: Sequence[ExportedRegistry], requests: Mapping[str, RequestMetrics]
+    ) -> None:
+        """From now on show these registries, with these observers of their requests.
+
+        Where an observer is the one that a registry had, the count of its cycles goes on too; what is not
+        among the registries takes its series with it.
+        """
+        kept = {name for name, observer in requests.items() if self._requests.get(name) is observer}
+        self._registries = tuple(registries)
+        self._requests = dict(requests)  # another one: a scrape may be reading the last
+        self._cycles.replace(registries, kept)
+        await self.refresh()
 
     def cycle_ended(self, registry: str, outcome: Outcome) -> None:
         """Count a cycle."""
@@ -68,10 +94,10 @@ class ExporterMetrics:
     async def refresh(self) -> None:
         """Write out the reports, unless that was done since the last of them was replaced."""
         async with self._writing:
-            snapshot = self._reports.snapshot
-            if snapshot is not self._written:
-                self._beginning = await asyncio.to_thread(self._write, snapshot)
-                self._written = snapshot
+            registries, reports = self._registries, self._reports.snapshot
+            if registries is not self._written[0] or reports is not self._written[1]:
+                self._beginning = await asyncio.to_thread(self._write, registries, reports)
+                self._written = registries, reports
 
     async def scrape(self, format_: Format, names: Sequence[str] = (), *, compress: bool = False) -> bytes:
         """Give the exposition, or those samples of it that have one of the names; `compress` is with gzip."""
@@ -79,8 +105,9 @@ class ExporterMetrics:
             return await asyncio.to_thread(self._select, format_, names, compress)
         return self._beginning.followed_by(format_.write(self._live), compress=compress)
 
-    def _write(self, reports: Mapping[str, Report]) -> Beginning:
-        return Beginning.of(ReportCollector(self._registries, lambda: reports))
+    @staticmethod
+    def _write(registries: Sequence[ExportedRegistry], reports: Mapping[str, Report]) -> Beginning:
+        return Beginning.of(ReportCollector(lambda: registries, lambda: reports))
 
     def _select(self, format_: Format, names: Sequence[str], compress: bool) -> bytes:
         written = format_.write(self.registry.restricted_registry(names))

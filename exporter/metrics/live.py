@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -86,8 +86,22 @@ class CycleMetrics:
     """How the cycles of all registries went."""
 
     def __init__(self, registries: Sequence[ExportedRegistry]) -> None:
-        self.ended = {(registry.name, outcome): 0 for registry in registries for outcome in Outcome}
-        self.overruns = {registry.name: 0 for registry in registries}
+        self.ended: dict[tuple[str, Outcome], int] = {}
+        self.overruns: dict[str, int] = {}
+        self.replace(registries, ())
+
+    def replace(self, registries: Sequence[ExportedRegistry], kept: Collection[str]) -> None:
+        """From now on count the cycles of these; those that are `kept` go on from where they were."""
+        ended, overruns = self.ended, self.overruns
+        self.ended = {
+            (registry.name, outcome): ended.get((registry.name, outcome), 0) if registry.name in kept else 0
+            for registry in registries
+            for outcome in Outcome
+        }
+        self.overruns = {
+            registry.name: overruns.get(registry.name, 0) if registry.name in kept else 0
+            for registry in registries
+        }
 
 
 class LiveCollector(Collector):
@@ -95,12 +109,12 @@ class LiveCollector(Collector):
 
     def __init__(
         self,
-        registries: Sequence[ExportedRegistry],
-        requests: Mapping[str, RequestMetrics],
+        registries: Callable[[], Sequence[ExportedRegistry]],
+        requests: Callable[[], Mapping[str, RequestMetrics]],
         cycles: CycleMetrics,
         version: str,
     ) -> None:
-        self._registries = tuple(registries)
+        self._registries = registries
         self._requests = requests
         self._cycles = cycles
         self._version = version
@@ -117,7 +131,7 @@ class LiveCollector(Collector):
     def _constants(self) -> Iterable[Metric]:
         build, interval, shard_info, shards = _constant_families()
         build.add_metric([self._version], 1)
-        for registry in self._registries:
+        for registry in self._registries():
             interval.add_metric([registry.name], registry.interval)
             if (shard := registry.shard) is not None:
                 shard_info.add_metric([registry.name, str(shard.index), str(shard.count)], 1)
@@ -134,7 +148,7 @@ class LiveCollector(Collector):
 
     def _request_counts(self) -> Iterable[Metric]:
         families = _request_families()
-        for registry, requests in self._requests.items():
+        for registry, requests in self._requests().items():
             requests.export(registry, *families)
         return families
 

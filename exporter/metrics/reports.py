@@ -45,9 +45,11 @@ class ReportCollector(Collector):
     """Builds the families anew from the reports each time, so that what is gone takes its series with it."""
 
     def __init__(
-        self, registries: Sequence[ExportedRegistry], reports: Callable[[], Mapping[str, Report]]
+        self,
+        registries: Callable[[], Sequence[ExportedRegistry]],
+        reports: Callable[[], Mapping[str, Report]],
     ) -> None:
-        self._registries = tuple(registries)
+        self._registries = registries
         self._reports = reports
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
@@ -59,7 +61,7 @@ class ReportCollector(Collector):
         reports = self._reports()
         sources = [
             _Source(registry, reports[registry.name])
-            for registry in self._registries
+            for registry in self._registries()
             if registry.name in reports
         ]
         for gauge in _GAUGES:

@@ -76,7 +76,7 @@ def load_configuration(
     source gives, a registry's own value counts more than the one for all registries. The list of registries
     is taken whole, from the source that counts most among those that have one.
 
-    `flags` maps names of settings to texts, and `registries` to texts of the form `URL` or `NAME=URL`; what
+    `flags` maps keys of settings to texts, and `registries` to texts of the form `URL` or `NAME=URL`; what
     is None was not given.
 
     Raises:
@@ -106,7 +106,8 @@ def _read_flags(flags: Mapping[str, object]) -> Source:
     source = Source()
     for name, value in flags.items():
         if isinstance(value, str):
-            source.values[(name,)] = Given(name, value, f"flag --{name.replace('_', '-')}")
+            path = tuple(name.split("."))
+            source.values[path] = Given(name, value, f"flag --{name.replace('_', '-')}")
     addresses = flags.get("registries")
     if isinstance(addresses, Sequence) and addresses:
         listed = Given("registries", addresses, "flag --registry")

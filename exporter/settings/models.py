@@ -75,6 +75,16 @@ class MetricsSettings(BaseModel):
     """How many broken references are listed one by one in `broken_reference_info`; the others are counted."""
 
 
+class WebSettings(BaseModel):
+    """What `serve` does over HTTP."""
+
+    model_config = SECTION
+
+    enable_lifecycle: Truth = False
+    """Whether a POST to `/-/reload` makes the configuration be read again; SIGHUP always does. A change needs
+    a restart."""
+
+
 class RegistryDefaults(BaseModel):
     """What may stand in the settings of a registry, and at the top level as the default for all of them."""
 
@@ -300,7 +310,9 @@ class Settings(RegistryDefaults, BaseSettings):
 
     listen_address: Address = ListenAddress("", 9949)
     """Where `serve` listens: `:PORT` for every address, `HOST:PORT`, or `[IPV6]:PORT` in quotes. Port 0 is
-    any free one."""
+    any free one. A change needs a restart."""
+
+    web: WebSettings = WebSettings()
 
     shard: ShardOf | None = None
     """Which share of the repositories to walk, where several exporters divide them: `I/N`, with `I` from 0 to

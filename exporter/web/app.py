@@ -1,6 +1,6 @@
 """The routes of the daemon."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from typing import Final
 
@@ -33,23 +33,36 @@ def create_app(
     urls: Mapping[str, str],
     version: str,
     shard: Shard | None = None,
+    *,
+    reload: Callable[[], Awaitable[str | None]] | None = None,
 ) -> web.Application:
-    """Make the application; `urls` are those of all registries by name, in the order to show them in."""
-    routes = _Routes(metrics, StatusPage(version, urls, reports, shard))
+    """Make the application; `urls` are those of all registries by name, in the order to show them in.
+
+    `reload` reads the configuration again and returns what is wrong with it; None: nobody may ask for that.
+    """
+    routes = _Routes(metrics, StatusPage(version, urls, reports, shard), reload)
     app = web.Application()
     app.router.add_get("/", routes.page)
     app.router.add_get("/style.css", routes.style)
     app.router.add_get("/metrics", routes.metrics)
     app.router.add_get("/-/healthy", routes.healthy)
     app.router.add_get("/-/ready", routes.ready)
+    for method in (hdrs.METH_POST, hdrs.METH_PUT):  # as Prometheus has it
+        app.router.add_route(method, "/-/reload", routes.reload)
     app.on_response_prepare.append(_add_headers)
     return app
 
 
 class _Routes:
-    def __init__(self, metrics: ExporterMetrics, page: StatusPage) -> None:
+    def __init__(
+        self,
+        metrics: ExporterMetrics,
+        page: StatusPage,
+        reload: Callable[[], Awaitable[str | None]] | None,
+    ) -> None:
         self._metrics = metrics
         self._page = page
+        self._reload = reload
 
     async def page(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._page.render(), content_type="text/html", charset="utf-8")
@@ -74,6 +87,14 @@ class _Routes:
         if missing:
             return web.Response(status=503, text=f"not yet contacted: {', '.join(missing)}\n")
         return web.Response(text="ready\n")
+
+    async def reload(self, _request: web.Request) -> web.Response:
+        if self._reload is None:
+            return web.Response(status=403, text="reloading is off: web.enable_lifecycle is not set\n")
+        problems = await self._reload()
+        if problems is not None:
+            return web.Response(status=500, text=f"failed to reload the configuration:\n{problems}\n")
+        return web.Response(text="reloaded\n")
 
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:

@@ -53,7 +53,7 @@ class StatusPage:
     ) -> None:
         self._version = version
         self._shard = shard
-        self._urls = dict(urls)
+        self._urls = urls
         self._reports = reports
         self._template = _TEMPLATES.get_template("index.html")
 

@@ -18,6 +18,7 @@ VANISHED = "RegistryRepositoriesVanished"
 UNVERIFIED = "RegistryIntegrityUnverified"
 STALE = "RegistryIntegrityProbeStale"
 EXPIRED = "RegistryIgnoreRuleExpired"
+RELOAD = "RegistryIntegrityConfigReloadFailed"
 DISTINCT = "registry:registry_integrity_repositories:distinct"
 LONGER = """\
 registry_integrity_interval_seconds > registry_integrity_cycle_duration_seconds
@@ -166,6 +167,11 @@ MUTANTS = [
     Mutant(STALE, "expr", "== 0", "== -1"),
     Mutant(STALE, "expr", UNLESS_UNVERIFIED, ""),
     Mutant(STALE, "expr", '"}', '", alertstate="firing"}'),
+    Mutant(RELOAD, "for", "10m", "9m"),
+    Mutant(RELOAD, "for", "10m", "15m"),
+    Mutant(RELOAD, "expr", "instance, ", ""),
+    Mutant(RELOAD, "expr", "== 0", "== 1"),
+    Mutant(RELOAD, "expr", "== 0", ">= 0"),
     Mutant(EXPIRED, "expr", "max by", "sum by"),
     Mutant(EXPIRED, "expr", "(registry)", "(registry, instance)"),
     Mutant(EXPIRED, "expr", "> 0", ">= 0"),

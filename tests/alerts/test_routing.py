@@ -52,6 +52,7 @@ def test_inaccessible_catalog_holds_back_what_it_explains(example: Path):
         "RegistryCatalogInaccessible",
         "RegistryRepositoriesVanished",
         "RegistryIgnoreRuleExpired",
+        "RegistryIntegrityConfigReloadFailed",
     }
     assert rule["equal"] == ["registry"]
 

@@ -27,7 +27,10 @@ SEVERITIES = {
     "RegistryIntegrityUnverified": "warning",
     "RegistryIntegrityProbeStale": "warning",
     "RegistryIgnoreRuleExpired": "warning",
+    "RegistryIntegrityConfigReloadFailed": "warning",
 }
+# All others are about a registry.
+OF_THE_EXPORTER = {"RegistryIntegrityConfigReloadFailed"}
 METRICS = {
     f"registry_integrity_{name}"
     for name in (
@@ -55,6 +58,8 @@ METRICS = {
         "http_requests_total",
         "http_request_duration_seconds",
         "http_retries_total",
+        "config_last_reload_successful",
+        "config_last_reload_success_timestamp_seconds",
         "build_info",
     )
 }
@@ -105,11 +110,12 @@ def test_alerts_are_those_of_the_contract():
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_alert_says_what_to_do(alert: str):
-    """Every alert has a summary, a description naming the registry, and a runbook that exists."""
+    """Every alert has a summary, a description naming whom it is about, and a runbook that exists."""
     annotations = ALERTS[alert]["annotations"]
     assert set(annotations) == {"summary", "description", "runbook_url"}
-    assert "{{ $labels.registry }}" in annotations["summary"]
-    assert "{{ $labels.registry }}" in annotations["description"]
+    about = "instance" if alert in OF_THE_EXPORTER else "registry"
+    assert f"{{{{ $labels.{about} }}}}" in annotations["summary"]
+    assert f"{{{{ $labels.{about} }}}}" in annotations["description"]
     repository = "{{ $labels.repository }}"
     assert (repository in annotations["summary"]) == (repository in annotations["description"])
     assert (repository in annotations["summary"]) == ("by (registry, repository)" in ALERTS[alert]["expr"])

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -196,20 +197,20 @@ COMMON = [
 @pytest.mark.parametrize(
     ("command", "flags"),
     [
-        ("serve", [*COMMON, "listen-address", "help"]),
+        ("serve", [*COMMON, "listen-address", "web.enable-lifecycle", "help"]),
         ("probe", [*COMMON, "output", "help"]),
-        ("check-config", [*COMMON, "listen-address", "help"]),
+        ("check-config", [*COMMON, "listen-address", "web.enable-lifecycle", "help"]),
     ],
 )
 def test_help_of_a_command(command: str, flags: list[str]):
     """Each flag is there with its meaning and the variable that means the same."""
     result = run(command, "--help")
     assert (result.returncode, result.stderr) == (0, "")
-    assert re.findall(r"^  --([a-z-]+)", result.stdout, re.MULTILINE) == flags
+    assert re.findall(r"^  --([a-z.-]+)", result.stdout, re.MULTILINE) == flags
     for flag in flags:
         if flag not in {"help", "config", "output"}:
             name = "registries" if flag == "registry" else flag.replace("-", "_")
-            assert variable_of((name,)) in result.stdout
+            assert variable_of(tuple(name.split("."))) in result.stdout
 
 
 # Wrong use: status 2, said on standard error, in the same words for each spelling.
@@ -463,13 +464,13 @@ def test_check_config(tmp_path: Path):
     )
     assert (result.returncode, result.stderr) == (0, "")
     lines = [line.strip() for line in result.stdout.splitlines()]
-    assert lines[3:7] == [
-        "shard: null  # default",
+    listed = lines.index("registries:")
+    assert lines[listed : listed + 3] == [
         "registries:",
         "- name: one  # flag --registry",
         "url: 'https://registry.example'  # flag --registry",
     ]
-    given = [line for line in lines[7:] if not line.endswith((":", "# default"))]
+    given = [line for line in lines[listed + 3 :] if not line.endswith((":", "# default"))]
     assert given == [
         f"interval: 1h  # {file}, line 3, key interval",
         "concurrency: 4  # variable REGISTRY_INTEGRITY_CONCURRENCY",
@@ -525,6 +526,91 @@ def test_serve(
     released.set()
     assert (process.returncode, stdout) == (0, "")
     assert [line["event"] for line in logged(stderr)] == ["stopping"]
+
+
+def post(url: str) -> tuple[int, str]:
+    """Ask with an empty body; return the status and the text."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def log_line(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
+    """Wait for a line of the log."""
+    assert process.stderr is not None
+    return next(line for line in map(json.loads, process.stderr) if line["event"] == event)
+
+
+def test_serve_reads_its_configuration_again(
+    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]], tmp_path: Path
+):
+    """On SIGHUP, and when somebody asks over HTTP, who is told how it went; flags still count more."""
+    registry = start(INTACT)
+    file = tmp_path / "config.yml"
+    text = f"registries: {{one: {{url: '{registry.url}'}}}}\n"
+    file.write_text(f"web: {{enable_lifecycle: true}}\n{text}")
+    flags = [f"--config={file}", "--interval=7m", "--listen-address=127.0.0.1:0", "--log-format=json"]
+    process = launch("serve", *flags)
+    (address,) = serving(process)["addresses"]
+
+    reload = f"http://{address}/-/reload"
+
+    def shown(name: str) -> list[str]:
+        with urllib.request.urlopen(f"http://{address}/metrics?name[]={name}", timeout=10) as answer:
+            return [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
+
+    file.write_text(f"web: {{enable_lifecycle: true}}\ninterval: 1h\n{text.replace('one', 'two')}")
+    assert post(reload) == (200, "reloaded\n")
+    assert shown("registry_integrity_interval_seconds") == [
+        'registry_integrity_interval_seconds{registry="two"} 420.0'
+    ]
+    file.write_text(f"passwrod: {SECRET}\n{text}")
+    status, told = post(reload)
+    assert status == 500
+    assert told == (
+        "failed to reload the configuration:\n"
+        f"passwrod: ***: expected a key that is known; did you mean password? ({file}, line 1)\n"
+    )
+    assert shown("registry_integrity_config_last_reload_successful") == [
+        "registry_integrity_config_last_reload_successful 0.0"
+    ]
+    file.write_text(text)
+    process.send_signal(signal.SIGHUP)
+    assert log_line(process, "configuration reloaded")["changed"] == []  # the one of POST
+    assert log_line(process, "configuration reloaded")["added"] == ["one"]
+    assert shown("registry_integrity_config_last_reload_successful") == [
+        "registry_integrity_config_last_reload_successful 1.0"
+    ]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+
+
+def test_serve_is_not_asked_over_http_unless_allowed(
+    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]]
+):
+    """Without the setting the answer is 403; the flag is enough."""
+    registry = start(INTACT)
+    for more, status in (([], 403), (["--web.enable-lifecycle"], 200)):
+        flags = [f"--registry={registry.url}", "--listen-address=127.0.0.1:0", "--log-format=json", *more]
+        process = launch("serve", *flags)
+        (address,) = serving(process)["addresses"]
+        assert post(f"http://{address}/-/reload")[0] == status
+
+
+def test_hangup_before_the_loop_is_remembered():
+    """A file that was changed while the program started is not overlooked."""
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        came = commands.note(signal.SIGHUP)
+        assert not came()
+        signal.raise_signal(signal.SIGHUP)
+        assert came()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_settings_reach_the_metrics(
@@ -593,7 +679,7 @@ def as_before() -> Iterator[None]:
     """Give back to the test run what `main` takes: it is for a process of its own."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     root.handlers = handlers
     root.setLevel(level)

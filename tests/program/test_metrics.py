@@ -21,7 +21,7 @@ from exporter.daemon import LastReports
 from exporter.integrity.finding import Finding, Impact, Kind, Reason, Verdict
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
 from exporter.integrity.shards import Shard
-from exporter.metrics import ExportedRegistry, ExporterMetrics, Format
+from exporter.metrics import ConfigurationMetrics, ExportedRegistry, ExporterMetrics, Format, RequestMetrics
 from exporter.metrics.live import LiveCollector
 from exporter.metrics.reports import ReportCollector
 from exporter.oci import Digest
@@ -124,7 +124,8 @@ class Exporter:
 
     def __init__(self, *registries: ExportedRegistry) -> None:
         self.reports = LastReports()
-        self.metrics = ExporterMetrics(registries, self.reports, "1.2.3")
+        self.configuration = ConfigurationMetrics(NOON.timestamp)
+        self.metrics = ExporterMetrics(registries, self.reports, "1.2.3", self.configuration)
 
     async def publish(self, *reports: Report) -> None:
         for last in reports:
@@ -298,6 +299,12 @@ registry_integrity_http_request_duration_seconds_sum{method="HEAD",registry="pri
 # HELP registry_integrity_http_retries_total Requests of this exporter to the registry that were made again, by what had gone wrong.
 # TYPE registry_integrity_http_retries_total counter
 registry_integrity_http_retries_total{reason="timeout",registry="private"} 1.0
+# HELP registry_integrity_config_last_reload_successful Whether the configuration was right when it was last read (1) or not (0).
+# TYPE registry_integrity_config_last_reload_successful gauge
+registry_integrity_config_last_reload_successful 1.0
+# HELP registry_integrity_config_last_reload_success_timestamp_seconds When the configuration that counts was read, since the epoch.
+# TYPE registry_integrity_config_last_reload_success_timestamp_seconds gauge
+registry_integrity_config_last_reload_success_timestamp_seconds 1.7723664e+09
 """  # noqa: E501 - an exposition has lines of any length
 
 
@@ -343,6 +350,14 @@ async def test_exposition_before_the_first_report():
         " Cycles of the registry that took longer than its interval.\n"
         "# TYPE registry_integrity_cycle_overruns_total counter\n"
         'registry_integrity_cycle_overruns_total{registry="private"} 0.0\n'
+        "# HELP registry_integrity_config_last_reload_successful"
+        " Whether the configuration was right when it was last read (1) or not (0).\n"
+        "# TYPE registry_integrity_config_last_reload_successful gauge\n"
+        "registry_integrity_config_last_reload_successful 1.0\n"
+        "# HELP registry_integrity_config_last_reload_success_timestamp_seconds"
+        " When the configuration that counts was read, since the epoch.\n"
+        "# TYPE registry_integrity_config_last_reload_success_timestamp_seconds gauge\n"
+        "registry_integrity_config_last_reload_success_timestamp_seconds 1.7723664e+09\n"
     )
 
 
@@ -356,6 +371,48 @@ async def test_vanished_repository_takes_its_series_with_it():
     assert "team/app" not in text
     assert "registry_integrity_unverified_references" not in text
     assert await exporter.samples("tags") == {("private", "base"): 1}
+
+
+async def test_removed_registry_takes_its_series_with_it():
+    """Once it is not served any more, nothing names it; what goes on is counted on, what is new from 0."""
+    exporter = Exporter(PRIVATE, EDGE)
+    await exporter.publish(PRIVATE_REPORT, EDGE_REPORT)
+    private, edge = exporter.metrics.requests("private"), exporter.metrics.requests("edge")
+    for requests in (private, edge):
+        requests.requested("HEAD", "200", 0.02)
+    for name in ("private", "edge"):
+        exporter.metrics.cycle_ended(name, Outcome.COMPLETE)
+        exporter.metrics.cycle_overran(name)
+    exporter.reports.keep({"private"})
+    new = ExportedRegistry("new", "https://new.example", 300)
+    longer = replace(PRIVATE, interval=1800)
+    await exporter.metrics.replace([new, longer], {"new": RequestMetrics(), "private": private})
+    assert 'registry="edge"' not in await exporter.text()
+    assert await exporter.samples("interval_seconds") == {("new",): 300, ("private",): 1800}
+    assert await exporter.samples("tags") == {("private", "base"): 1, ("private", "team/app"): 4}
+    assert await exporter.samples("http_requests_total") == {("200", "HEAD", "private"): 1}
+    assert await exporter.samples("cycle_overruns_total") == {("new",): 0, ("private",): 1}
+    assert (await exporter.samples("cycles_total"))["complete", "private"] == 1
+    assert exporter.metrics.not_contacted == ("new",)
+
+    await exporter.metrics.replace([EDGE], {"edge": RequestMetrics()})
+    assert 'registry="private"' not in await exporter.text()
+    assert (await exporter.samples("cycles_total"))["complete", "edge"] == 0
+
+
+async def test_configuration_that_was_wrong_is_counted_until_it_is_right():
+    """The moment of the last success stays, until there is another."""
+    moments = iter([1.0, 2.0])
+    configuration = ConfigurationMetrics(lambda: next(moments))
+
+    def values() -> list[float]:
+        return [sample.value for family in configuration.collect() for sample in family.samples]
+
+    assert values() == [1, 1.0]
+    configuration.failed()
+    assert values() == [0, 1.0]
+    configuration.succeeded()
+    assert values() == [1, 2.0]
 
 
 async def test_label_values_are_escaped():
@@ -396,7 +453,8 @@ def _own_samples(families: Iterator[Metric]) -> list[object]:
 
 async def test_families_of_reports_read_the_same_in_both_formats():
     """That is why they are written once for both: gauges all, and no HELP needs escaping."""
-    collector = ReportCollector([PRIVATE, EDGE], lambda: {"private": PRIVATE_REPORT, "edge": EDGE_REPORT})
+    reports = {"private": PRIVATE_REPORT, "edge": EDGE_REPORT}
+    collector = ReportCollector(lambda: [PRIVATE, EDGE], lambda: reports)
     assert Format.TEXT.write(collector) + b"# EOF\n" == Format.OPENMETRICS.write(collector)
     assert all(family.type == "gauge" and '"' not in family.documentation for family in collector.describe())
 
@@ -584,7 +642,7 @@ def described() -> dict[str, tuple[str, tuple[str, ...]]]:
     return {
         family.name + ("_total" if family.type == "counter" else ""): (family.type, family._labelnames)
         for collector in collectors
-        if isinstance(collector, ReportCollector | LiveCollector)
+        if isinstance(collector, ReportCollector | LiveCollector | ConfigurationMetrics)
         for family in collector.describe()
     }
 

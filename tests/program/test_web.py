@@ -232,12 +232,43 @@ async def test_unknown_paths_are_not_found(client: TestClient):
     for path in (
         "/nothing",
         "/metrics/",
-        "/-/reload",
+        "/-/nothing",
         "/templates/index.html",
         "/../pyproject.toml",
         "/%00",
     ):
         assert (await client.get(path)).status == 404, path
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_reload(method: str):
+    """Whoever asks for it waits for the outcome, and is told what is wrong."""
+    site, outcomes = Site("private"), [None, "timeout: 'x': expected a duration (config.yml, line 1)", None]
+
+    async def reload() -> str | None:
+        return outcomes.pop(0)
+
+    app = create_app(site.metrics, site.reports, {}, "1.2.3", reload=reload)
+    async with TestClient(TestServer(app)) as client:
+        answers = [await client.request(method, "/-/reload") for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 500, 200]
+        assert await answers[0].text() == "reloaded\n"
+        assert await answers[1].text() == (
+            "failed to reload the configuration:\ntimeout: 'x': expected a duration (config.yml, line 1)\n"
+        )
+        answer = await client.get("/-/reload")
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST,PUT")
+        assert outcomes == []
+
+
+async def test_reload_is_off_unless_allowed(client: TestClient):
+    """Without `web.enable_lifecycle` nobody may ask for it."""
+    answer = await client.post("/-/reload")
+    assert (answer.status, await answer.text()) == (
+        403,
+        "reloading is off: web.enable_lifecycle is not set\n",
+    )
+    assert (await client.get("/-/reload")).status == 405
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nothing"])
