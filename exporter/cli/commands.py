@@ -19,13 +19,15 @@ import uvloop
 from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
+from exporter.cli.clients import open_registry, options_of
+from exporter.cli.images import ImageOutputFormat, Wanted, rendered_images, verify_images
 from exporter.cli.signals import ENDING_SIGNALS, end_on_signals, note, status_of
 from exporter.daemon import Daemon, LastReports, log_expired_rules
-from exporter.integrity import Cycle, CycleOptions, Report, Shard
-from exporter.logs import configure_logging
+from exporter.integrity import Cycle, Report, Shard
+from exporter.logs import LogLevel, configure_logging
 from exporter.metrics import ConfigurationMetrics, ExportedRegistry, ExporterMetrics, RequestMetrics
 from exporter.output import exit_status, render_json, render_table
-from exporter.registry import InvalidProxyError, Proxies, RequestObserver, open_client
+from exporter.registry import InvalidProxyError, Proxies, RequestObserver
 from exporter.reload import Reloader, ServedRegistries
 from exporter.settings import (
     ConfigurationError,
@@ -37,6 +39,14 @@ from exporter.settings import (
     load_settings,
     render_effective,
     variable_of,
+)
+from exporter.verification import (
+    UsageError,
+    find_logins,
+    find_targets,
+    read_images,
+    read_platforms,
+    read_retries,
 )
 from exporter.web import ListenError, create_app, start_server
 
@@ -96,6 +106,25 @@ Lifecycle = Annotated[
     ),
 ]
 Output = Annotated[OutputFormat, typer.Option("--output", help="What to print on standard output.")]
+ImageOutput = Annotated[ImageOutputFormat, typer.Option("--output", help="What to print on standard output.")]
+Platforms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--platform",
+        metavar="OS/ARCH[/VARIANT]",
+        help="Verify this platform alone, which an index must have; more than one may be given.",
+        show_default=False,
+    ),
+]
+Retries = Annotated[
+    str,
+    typer.Option(
+        metavar="NUMBER",
+        help="Verify so many times again what is not intact, with growing waits between.",
+    ),
+]
+Full = Annotated[bool, typer.Option("--full", help="Read every blob whole and compare its digest.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress, and log only warnings.")]
 
 
 def _print_version(asked: bool) -> None:
@@ -197,6 +226,59 @@ def probe(
 
 
 @app.command()
+def verify(
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE", help="What to verify.", show_default=False)],
+    *,
+    registry: Registries = None,
+    config: Config = None,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    blob_check: BlobCheckFlag = None,
+    log_level: LogLevelFlag = None,
+    log_format: LogFormatFlag = None,
+    platform: Platforms = None,
+    retries: Retries = "0",
+    full: Full = False,
+    output: ImageOutput = ImageOutputFormat.TABLE,
+    quiet: Quiet = False,
+) -> None:
+    """Verify images by name, print what is broken, and exit.
+
+    For images that were just pushed, say. An IMAGE is host/repository:tag or host/repository@sha256:...;
+    without a host it is Docker Hub's. Only these images are asked for. A registry that is not listed is
+    spoken to over https, on loopback over http, with the credentials that docker login or podman login has
+    left.
+
+    Ends with status 0 when all is intact, 1 when something is broken or not there, 2 on a wrong command line
+    or configuration, 3 when nothing broken was found but not everything could be verified, 143 on SIGTERM,
+    130 on SIGINT.
+    """
+    try:
+        names, platforms, number = read_images(images), read_platforms(platform or ()), read_retries(retries)
+    except UsageError as error:
+        _refuse(error.problems, "usage")
+    settings = _start(
+        config,
+        needs_registry=False,
+        registries=registry,
+        concurrency=concurrency,
+        timeout=timeout,
+        blob_check=blob_check,
+        log_level=log_level,
+        log_format=log_format,
+    )
+    logins = find_logins(os.environ, Path.home())
+    level = LogLevel.WARNING if quiet and settings.log_level is LogLevel.INFO else settings.log_level
+    configure_logging(level, settings.log_format, settings.secrets | logins.secrets)
+    wanted = Wanted(find_targets(names, settings), platforms, full=full, retries=number)
+    verified = _run(_unless_signaled(verify_images(wanted, logins, _proxies(), quiet=quiet)))
+    if isinstance(verified, signal.Signals):
+        raise typer.Exit(status_of(verified))
+    _print(rendered_images(verified, output))
+    raise typer.Exit(exit_status(one.report for one in verified))
+
+
+@app.command()
 def check_config(
     *,
     registry: Registries = None,
@@ -252,18 +334,18 @@ def run() -> int:
     return 0
 
 
-def _start(config: Path | None, **flags: object) -> Settings:
+def _start(config: Path | None, *, needs_registry: bool = True, **flags: object) -> Settings:
     try:
-        settings = load_settings(flags, config, os.environ)
+        settings = load_settings(flags, config, os.environ, needs_registry=needs_registry)
     except ConfigurationError as error:
         _refuse(error.problems)
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
     return settings
 
 
-def _refuse(problems: Iterable[str]) -> NoReturn:
+def _refuse(problems: Iterable[str], what: str = "configuration") -> NoReturn:
     for problem in problems:
-        typer.echo(f"configuration error: {problem}", err=True)
+        typer.echo(f"{what} error: {problem}", err=True)
     raise typer.Exit(_USAGE_ERROR)
 
 
@@ -345,42 +427,8 @@ async def _open_cycle(
     shard: Shard | None = None,
     observer: RequestObserver | None = None,
 ) -> Cycle:
-    if registry.shows_credentials_to_anyone:
-        _log.warning(
-            "credentials go over the network as they are: the registry is not spoken to over https",
-            registry=registry.name,
-            url=registry.url,
-        )
-    client = await stack.enter_async_context(
-        open_client(
-            registry.url,
-            timeout=registry.timeout,
-            catalog_timeout=registry.catalog_timeout,
-            concurrency=registry.concurrency,
-            credentials=registry.credential_source,
-            token_hosts=registry.token_hosts,
-            transport_options=registry.transport_options(proxies),
-            requests_per_second=registry.requests_per_second,
-            observer=observer,
-        )
-    )
-    options = CycleOptions(
-        concurrency=registry.concurrency,
-        confirm_delay=registry.confirm_delay,
-        suspect_delay=registry.suspect_delay,
-        refetch_interval=registry.refetch_interval,
-        manifest_cache_size=registry.manifest_cache_size,
-        blob_check=registry.blob_check,
-        repositories=registry.repositories.names,
-        repository_filter=registry.repositories.filter,
-        tags=registry.tags.filter,
-        images=registry.images,
-        overrides=tuple(entry.override for entry in registry.overrides),
-        ignore=tuple(entry.rule for entry in registry.ignore),
-        platforms=registry.platforms,
-        shard=shard,
-    )
-    return Cycle(registry.name, registry.url, registry.kind, client, options)
+    client = await stack.enter_async_context(open_registry(registry, proxies, observer=observer))
+    return Cycle(registry.name, registry.url, registry.kind, client, options_of(registry, shard))
 
 
 def _exported(registry: RegistrySettings, shard: Shard | None) -> ExportedRegistry:

@@ -2,6 +2,7 @@
 
 from exporter.integrity.cycle import Cycle
 from exporter.integrity.finding import Finding, Impact, Kind, Reason, Reference, Verdict, image_of
+from exporter.integrity.graph import root_of_image
 from exporter.integrity.options import (
     BlobCheck,
     CycleOptions,
@@ -13,6 +14,8 @@ from exporter.integrity.progress import CycleProgress
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
 from exporter.integrity.rules import GlobFilter, IgnoreRule, PlatformRule
 from exporter.integrity.shards import Shard
+from exporter.integrity.tree import Node, tree_of
+from exporter.integrity.walk import RepositoryWalk
 
 __all__ = [
     "BlobCheck",
@@ -26,6 +29,7 @@ __all__ = [
     "ImageByTag",
     "Impact",
     "Kind",
+    "Node",
     "Outcome",
     "PlatformRule",
     "Reason",
@@ -34,7 +38,10 @@ __all__ = [
     "Report",
     "RepositoryOverride",
     "RepositoryReport",
+    "RepositoryWalk",
     "Shard",
     "Verdict",
     "image_of",
+    "root_of_image",
+    "tree_of",
 ]

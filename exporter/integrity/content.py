@@ -83,6 +83,7 @@ class _Reading:
         """Take the next bytes, of which there may be too many."""
         self.received += len(chunk)
         self._progress.bytes_done += len(chunk)
+        self._progress.bytes_read += len(chunk)
         self._piece.append(chunk)
         self._waiting += len(chunk)
         if self._waiting >= _PIECE:

@@ -374,7 +374,9 @@ def _unreached(repositories: Mapping[str, RepositoryReport]) -> str | None:
     findings = [finding for repository in repositories.values() for finding in repository.findings]
     roots = sum(repository.checked[Kind.TAG] for repository in repositories.values())
     silent = all(finding.kind is Kind.TAG and finding.reason in _UNREACHED for finding in findings)
-    return findings[0].detail if findings and silent and len(findings) >= roots else None
+    if not findings or not silent or len(findings) < roots:
+        return None
+    return min(findings, key=lambda finding: finding.order).detail
 
 
 def _with_tags(repositories: Mapping[str, RepositoryReport]) -> int:

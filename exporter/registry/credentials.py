@@ -92,6 +92,21 @@ class FixedCredentials:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstFound:
+    """Several sources, of which the first that has a secret counts."""
+
+    sources: tuple[CredentialSource, ...]
+
+    async def find(self, repository: str) -> Secret | None:
+        """Ask one after the other."""
+        for source in self.sources:
+            secret = await source.find(repository)
+            if secret is not None:
+                return secret
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordFile:
     """A user whose password is in a file, read again each time: it may be rotated."""
 

@@ -7,6 +7,7 @@ from exporter.settings.loading import Configuration, load_configuration, load_se
 from exporter.settings.models import MetricsSettings, RegistryDefaults, RegistrySettings, Settings
 from exporter.settings.reference import default_of, description_of, variable_of
 from exporter.settings.schema import file_schema
+from exporter.settings.secrets import secrets_of_docker_config
 from exporter.settings.selections import RepositoriesSettings, TagsSettings
 from exporter.settings.values import ListenAddress
 
@@ -28,5 +29,6 @@ __all__ = [
     "load_settings",
     "parse_duration",
     "render_effective",
+    "secrets_of_docker_config",
     "variable_of",
 ]

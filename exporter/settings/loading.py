@@ -61,14 +61,22 @@ class Configuration:
 
 
 def load_settings(
-    flags: Mapping[str, object], config_file: Path | None, environment: Mapping[str, str]
+    flags: Mapping[str, object],
+    config_file: Path | None,
+    environment: Mapping[str, str],
+    *,
+    needs_registry: bool = True,
 ) -> Settings:
     """Do as `load_configuration`, for who does not care where a value came from."""
-    return load_configuration(flags, config_file, environment).settings
+    return load_configuration(flags, config_file, environment, needs_registry=needs_registry).settings
 
 
 def load_configuration(
-    flags: Mapping[str, object], config_file: Path | None, environment: Mapping[str, str]
+    flags: Mapping[str, object],
+    config_file: Path | None,
+    environment: Mapping[str, str],
+    *,
+    needs_registry: bool = True,
 ) -> Configuration:
     """Read and merge all sources, and check the result.
 
@@ -77,7 +85,7 @@ def load_configuration(
     is taken whole, from the source that counts most among those that have one.
 
     `flags` maps keys of settings to texts, and `registries` to texts of the form `URL` or `NAME=URL`; what
-    is None was not given.
+    is None was not given. `needs_registry` says whether a configuration without any registry is wrong.
 
     Raises:
         ConfigurationError: something is wrong; the error tells all of it, and no secret.
@@ -95,7 +103,7 @@ def load_configuration(
     except ValidationError as error:
         # No cause: pydantic's error holds the values themselves.
         raise ConfigurationError([*problems, *merged.explain(error)]) from None
-    if not settings.registries and not problems:
+    if needs_registry and not settings.registries and not problems:
         problems = [_NO_REGISTRY]
     if problems:
         raise ConfigurationError(problems)

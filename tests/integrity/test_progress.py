@@ -17,7 +17,7 @@ async def test_all_is_done_at_the_end():
     seen: list[tuple[int, ...]] = []
     registry.before_answer = lambda _: seen.append(astuple(cycle.progress))
     await cycle.run(None)
-    assert seen[0] == (0, 0, 0, 0, 0, 0)
+    assert seen[0] == (0, 0, 0, 0, 0, 0, 0)
     assert seen == sorted(seen)
     done = cycle.progress
     platforms = len(content.root.children)

@@ -14,6 +14,7 @@ from tests.parts.nginx import Nginx
 from tests.parts.programs import find_program
 from tests.parts.prometheus import Prometheus
 from tests.parts.pushgateway import Pushgateway
+from tests.parts.set_answers import Answers, SetAnswers
 from tests.parts.webhook import WebhookReceiver
 
 
@@ -40,6 +41,10 @@ class StartAlertmanager(Protocol):
 
 class StartPushgateway(Protocol):
     def __call__(self) -> Pushgateway: ...
+
+
+class StartAnswers(Protocol):
+    def __call__(self, answers: Answers) -> SetAnswers: ...
 
 
 class StartNginx(Protocol):
@@ -112,3 +117,9 @@ def start_nginx(running: ExitStack, tmp_path_factory: pytest.TempPathFactory) ->
 def webhook(running: ExitStack) -> WebhookReceiver:
     """A receiver of webhooks, listening."""
     return running.enter_context(WebhookReceiver())
+
+
+@pytest.fixture
+def start(running: ExitStack) -> StartAnswers:
+    """Start a registry of set answers; see tests.parts.set_answers."""
+    return lambda answers: running.enter_context(SetAnswers(answers))

@@ -12,10 +12,9 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import structlog
@@ -23,6 +22,7 @@ import structlog
 from exporter import cli
 from exporter.cli import commands
 from exporter.settings import variable_of
+from tests.parts.set_answers import Answers, SetAnswers
 
 SECRET = "correct-horse-battery-staple"
 BROKEN = {
@@ -35,75 +35,6 @@ INTACT = {"/v2/_catalog": (200, {"repositories": []})}
 UNREADABLE = {"/v2/_catalog": (403, {"errors": [{"code": "DENIED"}]})}
 QUICK = {"REGISTRY_INTEGRITY_CONFIRM_DELAY": "0s"}
 COMMAND = [sys.executable, "-m", "exporter"]
-
-Answers = Mapping[str, tuple[int, Any]]
-
-
-class Registry:
-    """A registry on loopback with a few set answers; it notes who asked, and waits where `hold` says so."""
-
-    def __init__(self, answers: Answers) -> None:
-        self.answers = answers
-        self.asked = threading.Event()
-        self.hold: Callable[[], Any] | None = None
-        self.authorizations: list[str | None] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self.url = f"http://{self.host}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        registry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                registry.authorizations.append(self.headers.get("Authorization"))
-                registry.asked.set()
-                if registry.hold is not None:
-                    registry.hold()
-                status, document = registry.answers.get(self.path.partition("?")[0], (404, {}))
-                body = json.dumps(document).encode()
-                try:
-                    self.send_response(status)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    if self.command == "GET":
-                        self.wfile.write(body)
-                except OSError:
-                    self.close_connection = True
-
-            do_HEAD = do_GET  # noqa: N815
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        return Handler
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.hold = None
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-@pytest.fixture
-def start(request: pytest.FixtureRequest) -> Callable[[Answers], Registry]:
-    """Start a registry, which is stopped after the test."""
-
-    def begin(answers: Answers) -> Registry:
-        registry = Registry(answers)
-        registry.__enter__()
-        request.addfinalizer(lambda: registry.__exit__(None, None, None))
-        return registry
-
-    return begin
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -184,6 +115,7 @@ def test_help_has_what_works_and_nothing_else():
         "Commands:\n"
         "  serve         Walk each registry every interval, and serve metrics.\n"
         "  probe         Walk each registry once, print what is broken, and exit.\n"
+        "  verify        Verify images by name, print what is broken, and exit.\n"
         "  check-config  Print the settings that count, and where each comes from.\n"
     )
 
@@ -192,6 +124,8 @@ COMMON = [
     *("registry", "config", "interval", "concurrency", "timeout", "blob-check", "shard"),
     *("log-level", "log-format"),
 ]
+VERIFY = [name for name in COMMON if name not in {"interval", "shard"}]
+OF_NO_SETTING = {"help", "config", "output", "platform", "retries", "full", "quiet"}
 
 
 @pytest.mark.parametrize(
@@ -199,6 +133,7 @@ COMMON = [
     [
         ("serve", [*COMMON, "listen-address", "web.enable-lifecycle", "help"]),
         ("probe", [*COMMON, "output", "help"]),
+        ("verify", [*VERIFY, "platform", "retries", "full", "output", "quiet", "help"]),
         ("check-config", [*COMMON, "listen-address", "web.enable-lifecycle", "help"]),
     ],
 )
@@ -208,7 +143,7 @@ def test_help_of_a_command(command: str, flags: list[str]):
     assert (result.returncode, result.stderr) == (0, "")
     assert re.findall(r"^  --([a-z.-]+)", result.stdout, re.MULTILINE) == flags
     for flag in flags:
-        if flag not in {"help", "config", "output"}:
+        if flag not in OF_NO_SETTING:
             name = "registries" if flag == "registry" else flag.replace("-", "_")
             assert variable_of(tuple(name.split("."))) in result.stdout
 
@@ -300,14 +235,14 @@ SAID_UNREADABLE = r"""one: the catalog could not be read \(0 repositories, 0 tag
     ("answers", "status", "said"),
     [(INTACT, 0, SAID_INTACT), (BROKEN, 1, SAID_BROKEN), (UNREADABLE, 3, SAID_UNREADABLE)],
 )
-def test_probe(start: Callable[[Answers], Registry], answers: Answers, status: int, said: str):
+def test_probe(start: Callable[[Answers], SetAnswers], answers: Answers, status: int, said: str):
     """The status says what the table says; a pipe gets whole lines without escape codes."""
     result = run("probe", f"--registry=one={start(answers).url}", "--log-level=error")
     assert re.fullmatch(said, result.stdout)
     assert (result.returncode, result.stderr) == (status, "")
 
 
-def test_probe_prints_one_document(start: Callable[[Answers], Registry]):
+def test_probe_prints_one_document(start: Callable[[Answers], SetAnswers]):
     """All registries are in it; the log is apart from it, and begins with what is probed."""
     good, bad = start(INTACT), start(BROKEN)
     flags = [f"--registry={good.url}", f"--registry=bad={bad.url}", "--output=json", "--log-format=json"]
@@ -324,7 +259,7 @@ def test_probe_prints_one_document(start: Callable[[Answers], Registry]):
     assert first["registries"] == {good.host: good.url, "bad": bad.url}
 
 
-def test_probe_walks_registries_at_once(start: Callable[[Answers], Registry]):
+def test_probe_walks_registries_at_once(start: Callable[[Answers], SetAnswers]):
     """No registry waits for another: each answers only once all have been asked."""
     registries = [start(INTACT) for _ in range(3)]
     meeting = threading.Barrier(len(registries), timeout=30)
@@ -334,7 +269,7 @@ def test_probe_walks_registries_at_once(start: Callable[[Answers], Registry]):
     assert (result.returncode, meeting.broken) == (0, False)
 
 
-def test_settings_from_all_sources_reach_the_registry(start: Callable[[Answers], Registry], tmp_path: Path):
+def test_settings_from_all_sources_reach_the_registry(start: Callable[[Answers], SetAnswers], tmp_path: Path):
     """A file, a file of a password and a variable are enough; the password goes to the registry only."""
     registry = start(BROKEN)
     (tmp_path / "password").write_text(f"{SECRET}\n")
@@ -352,7 +287,7 @@ def test_settings_from_all_sources_reach_the_registry(start: Callable[[Answers],
         assert secret not in result.stdout + result.stderr
 
 
-def test_a_registry_behind_a_proxy(start: Callable[[Answers], Registry]):
+def test_a_registry_behind_a_proxy(start: Callable[[Answers], SetAnswers]):
     """The proxy that the environment names is asked, for a registry that is not on this machine."""
     host = "registry.example"
     answers = {f"http://{host}{path}": answer for path, answer in BROKEN.items()}
@@ -374,7 +309,7 @@ def test_wrong_proxy():
 
 
 def test_what_is_ignored_is_listed_and_changes_no_status(
-    start: Callable[[Answers], Registry], tmp_path: Path
+    start: Callable[[Answers], SetAnswers], tmp_path: Path
 ):
     """A rule hides a finding from the status, not from the document; one that has expired is warned about."""
     registry = start(BROKEN)
@@ -395,7 +330,7 @@ def test_what_is_ignored_is_listed_and_changes_no_status(
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_signals_end_probe(
-    start: Callable[[Answers], Registry],
+    start: Callable[[Answers], SetAnswers],
     launch: Callable[..., subprocess.Popen[str]],
     number: signal.Signals,
     status: int,
@@ -415,7 +350,7 @@ def test_signals_end_probe(
 
 @pytest.mark.parametrize("arguments", [["--output=json"], ["--output=table"]])
 def test_nobody_reads(
-    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]], arguments: list[str]
+    start: Callable[[Answers], SetAnswers], launch: Callable[..., subprocess.Popen[str]], arguments: list[str]
 ):
     """A pipe that is closed at its other end is no error: the status says what the result would have."""
     reader, writer = os.pipe()
@@ -427,7 +362,7 @@ def test_nobody_reads(
     assert (process.returncode, stderr) == (1, "")
 
 
-def test_table_on_a_terminal(start: Callable[[Answers], Registry]):
+def test_table_on_a_terminal(start: Callable[[Answers], SetAnswers]):
     """A real terminal of 80 columns gets colors and lines that fit."""
     registry = start(BROKEN)
     command = " ".join([*COMMAND, "probe", f"--registry=one={registry.url}", "--log-level=error"])
@@ -506,7 +441,9 @@ def serving(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve(
-    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]], number: signal.Signals
+    start: Callable[[Answers], SetAnswers],
+    launch: Callable[..., subprocess.Popen[str]],
+    number: signal.Signals,
 ):
     """It says once what it does and where, serves metrics, and ends with 0 in the middle of a cycle."""
     registry = start(INTACT)
@@ -545,7 +482,7 @@ def log_line(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
 
 
 def test_serve_reads_its_configuration_again(
-    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    start: Callable[[Answers], SetAnswers], launch: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ):
     """On SIGHUP, and when somebody asks over HTTP, who is told how it went; flags still count more."""
     registry = start(INTACT)
@@ -590,7 +527,7 @@ def test_serve_reads_its_configuration_again(
 
 
 def test_serve_is_not_asked_over_http_unless_allowed(
-    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]]
+    start: Callable[[Answers], SetAnswers], launch: Callable[..., subprocess.Popen[str]]
 ):
     """Without the setting the answer is 403; the flag is enough."""
     registry = start(INTACT)
@@ -614,7 +551,7 @@ def test_hangup_before_the_loop_is_remembered():
 
 
 def test_settings_reach_the_metrics(
-    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]]
+    start: Callable[[Answers], SetAnswers], launch: Callable[..., subprocess.Popen[str]]
 ):
     """The host of images and the number of listed findings are the registry's own."""
     registry = start(BROKEN)
@@ -641,7 +578,7 @@ def many(number: int) -> dict[str, tuple[int, Any]]:
     return {"/v2/_catalog": (200, {"repositories": names}), **lists}
 
 
-def test_the_pods_of_a_job_share_the_repositories(start: Callable[[Answers], Registry]):
+def test_the_pods_of_a_job_share_the_repositories(start: Callable[[Answers], SetAnswers]):
     """Each walks what is its own, says in its log which shard it is, and together they walk all."""
     registry, walked = start(many(20)), 0
     flags = [f"--registry={registry.url}", "--shard=auto/3", "--output=json", "--log-format=json"]
@@ -656,7 +593,7 @@ def test_the_pods_of_a_job_share_the_repositories(start: Callable[[Answers], Reg
 
 
 def test_a_pod_of_a_stateful_set_serves_its_share(
-    start: Callable[[Answers], Registry], launch: Callable[..., subprocess.Popen[str]]
+    start: Callable[[Answers], SetAnswers], launch: Callable[..., subprocess.Popen[str]]
 ):
     """Its number is the ordinal in its host name; metrics and page say which shard it is."""
     registry = start(many(4))
