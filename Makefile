@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python $(BIN)/python --py
 # The programs that the tests start; tools/debian.py provides those that are not on PATH.
 DEBIAN_PACKAGES := apache2-utils buildah docker-registry hey nginx prometheus skopeo umoci
 
-.PHONY: help install run test check format detection settings fuzz bench proof lock clean
+.PHONY: help install run test check format detection screens settings fuzz bench proof lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ detection: install ## write the table of docs/detection.md anew
 
 settings: install ## write the tables of docs/configuration.md and its JSON Schema anew
 	$(BIN)/python -m tools.configuration
+
+screens: install ## write the screens of docs/verify.md anew
+	$(BIN)/python -m tests.verification.screens
 
 fuzz: install ## fuzz the parsers; SECONDS=60 is for how long, each
 	$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60)

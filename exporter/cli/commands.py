@@ -168,7 +168,7 @@ def serve(
     """
     end_on_signals(gracefully=True)
     hung_up = note(signal.SIGHUP)
-    flags = {
+    flags: dict[str, Any] = {
         "registries": registry,
         "interval": interval,
         "concurrency": concurrency,

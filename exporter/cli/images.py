@@ -64,7 +64,8 @@ async def verify_images(
 ) -> tuple[Verified, ...]:
     """Verify images of several registries at once."""
     images = [image.name for target in wanted.targets for image in target.images]
-    _log.info("verifying", version=version("registry-integrity-exporter"), images=images)
+    if not sys.stderr.isatty():  # where there are bars, they say it
+        _log.info("verifying", version=version("registry-integrity-exporter"), images=images)
     async with AsyncExitStack() as stack:
         verifications = []
         for target in wanted.targets:
