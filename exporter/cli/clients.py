@@ -45,6 +45,7 @@ def options_of(registry: RegistrySettings, shard: Shard | None = None) -> CycleO
         confirm_delay=registry.confirm_delay,
         suspect_delay=registry.suspect_delay,
         refetch_interval=registry.refetch_interval,
+        manifest_cache_size=registry.manifest_cache_size,
         blob_check=registry.blob_check,
         repositories=registry.repositories.names,
         repository_filter=registry.repositories.filter,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.cli import commands
+from exporter.cli import clients, commands
 from exporter.integrity import (
     BlobCheck,
     CycleOptions,
@@ -71,7 +71,7 @@ class Made:
             self.cycle = arguments
             return "the cycle"
 
-        monkeypatch.setattr(commands, "open_client", open_client)
+        monkeypatch.setattr(clients, "open_client", open_client)
         monkeypatch.setattr(commands, "Cycle", cycle)
 
     async def of(self, registry: RegistrySettings, shard: Shard | None = None) -> list[dict[str, Any]]:
