@@ -25,6 +25,18 @@ class Outcome(StrEnum):
     FAILED = "failed"  # the catalog could not be read
 
 
+class PerRepository(StrEnum):
+    """Which repositories of a report are told one by one; the others only all together."""
+
+    ALL = "all"
+    BROKEN = "broken"  # those of which something is broken, unverified, stale or stuck
+    NONE = "none"
+
+    def tells(self, repository: "RepositoryReport") -> bool:
+        """Whether a repository is told by itself."""
+        return self is PerRepository.ALL or (self is PerRepository.BROKEN and repository.troubled)
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorStreak:
     """For how many cycles running a reference has answered an error, and whether it has an older verdict."""
@@ -61,6 +73,16 @@ class RepositoryReport:
     def broken(self) -> Iterator[Finding]:
         """The findings that are broken, of any impact."""
         return (finding for finding in self.findings if finding.verdict is Verdict.BROKEN)
+
+    def unverified(self) -> Iterator[Finding]:
+        """The findings that are unverified."""
+        return (finding for finding in self.findings if finding.verdict is Verdict.UNVERIFIED)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether anything in it is broken, unverified, stale or stuck."""
+        hidden = all(finding.verdict is Verdict.SKIPPED for finding in self.findings)
+        return not hidden or self.stale > 0 or self.stuck > 0
 
     @property
     def broken_tags(self) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -16,6 +17,8 @@ from exporter.metrics.exposition import Beginning, Format
 from exporter.metrics.live import CycleMetrics, LiveCollector, RequestMetrics
 from exporter.metrics.registries import ExportedRegistry
 from exporter.metrics.reports import ReportCollector
+
+_SLICE: Final = 500  # samples
 
 
 class ExporterMetrics:
@@ -107,7 +110,7 @@ class ExporterMetrics:
 
     @staticmethod
     def _write(registries: Sequence[ExportedRegistry], reports: Mapping[str, Report]) -> Beginning:
-        return Beginning.of(ReportCollector(lambda: registries, lambda: reports))
+        return Beginning.of(ReportCollector(lambda: registries, lambda: reports).slices(_SLICE))
 
     def _select(self, format_: Format, names: Sequence[str], compress: bool) -> bytes:
         written = format_.write(self.registry.restricted_registry(names))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from exporter.integrity.report import PerRepository
 from exporter.integrity.shards import Shard
 
 PREFIX = "registry_integrity_"
@@ -15,7 +16,7 @@ class ExportedRegistry:
 
     `image_host` is what workloads write before a repository's name, where that is not the URL's host, port
     and path. At most `max_broken_info` series of `broken_reference_info` are listed. `shard` is what of its
-    repositories this exporter walks; None: all.
+    repositories this exporter walks; None: all. `per_repository` says which have series of their own.
     """
 
     name: str
@@ -24,6 +25,7 @@ class ExportedRegistry:
     image_host: str | None = None
     max_broken_info: int = 200
     shard: Shard | None = None
+    per_repository: PerRepository = PerRepository.ALL
 
     @property
     def image_prefix(self) -> str:

@@ -4,26 +4,45 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Self
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from exporter.integrity.finding import Kind, Verdict, image_of
-from exporter.integrity.report import Report, RepositoryReport
+from exporter.integrity.finding import Kind, image_of
+from exporter.integrity.report import PerRepository, Report, RepositoryReport
 from exporter.metrics.registries import PREFIX, ExportedRegistry
 
 _Values = tuple[str, ...]
 _Samples = Iterable[tuple[_Values, float]]
 
 
+_Group = tuple[RepositoryReport, ...]
+_REST = ""  # to Prometheus a label without a value is none
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
+    """A report with its repositories in their order."""
+
     registry: ExportedRegistry
     report: Report
+    repositories: _Group
+
+    @classmethod
+    def of(cls, registry: ExportedRegistry, report: Report) -> Self:
+        return cls(registry, report, tuple(report.repositories[name] for name in sorted(report.repositories)))
 
     @property
-    def repositories(self) -> Iterator[RepositoryReport]:
-        return (self.report.repositories[name] for name in sorted(self.report.repositories))
+    def groups(self) -> Iterator[tuple[str, _Group]]:
+        """The repositories as they are told: by themselves, or as the rest."""
+        told = self.registry.per_repository
+        if told is not PerRepository.ALL:
+            yield _REST, tuple(found for found in self.repositories if not told.tells(found))
+        for found in self.repositories:
+            if told.tells(found):
+                yield found.name, (found,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +52,15 @@ class _Gauge:
     labels: _Values
     read: Callable[[_Source], _Samples]
 
-    def family(self, sources: Iterable[_Source] = ()) -> GaugeMetricFamily:
-        family = GaugeMetricFamily(PREFIX + self.name, self.help, labels=("registry", *self.labels))
+    def samples(self, sources: Iterable[_Source]) -> Iterator[tuple[_Values, float]]:
         for source in sources:
             for values, value in self.read(source):
-                family.add_metric([_encodable(word) for word in (source.registry.name, *values)], value)
+                yield tuple(_encodable(word) for word in (source.registry.name, *values)), value
+
+    def family(self, samples: _Samples = ()) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(PREFIX + self.name, self.help, labels=("registry", *self.labels))
+        for values, value in samples:
+            family.add_metric(values, value)
         return family
 
 
@@ -58,16 +81,27 @@ class ReportCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Build the families that have samples, one at a time, since those of a large registry are large."""
+        sources = self._sources()
+        for gauge in _GAUGES:
+            family = gauge.family(gauge.samples(sources))
+            if family.samples:
+                yield family
+
+    def slices(self, most: int) -> Iterator[GaugeMetricFamily]:
+        """Build the same families in slices of at most so many samples, of which one at a time is there."""
+        sources = self._sources()
+        for gauge in _GAUGES:
+            samples = gauge.samples(sources)
+            while part := tuple(islice(samples, most)):
+                yield gauge.family(part)
+
+    def _sources(self) -> list[_Source]:
         reports = self._reports()
-        sources = [
-            _Source(registry, reports[registry.name])
+        return [
+            _Source.of(registry, reports[registry.name])
             for registry in self._registries()
             if registry.name in reports
         ]
-        for gauge in _GAUGES:
-            family = gauge.family(sources)
-            if family.samples:
-                yield family
 
 
 def _encodable(text: str) -> str:
@@ -83,22 +117,20 @@ def _per_registry(read: Callable[[Report], float | None]) -> Callable[[_Source],
     return samples
 
 
-def _per_repository(read: Callable[[RepositoryReport], float | None]) -> Callable[[_Source], _Samples]:
+def _per_repository(read: Callable[[RepositoryReport], int]) -> Callable[[_Source], _Samples]:
     def samples(source: _Source) -> _Samples:
-        for repository in source.repositories:
-            value = read(repository)
-            if value is not None:
-                yield (repository.name,), value
+        for name, group in source.groups:
+            yield (name,), sum(map(read, group))
 
     return samples
 
 
 def _per_kind(read: Callable[[RepositoryReport], Mapping[Kind, int]]) -> Callable[[_Source], _Samples]:
     def samples(source: _Source) -> _Samples:
-        for repository in source.repositories:
-            counts = read(repository)
+        for name, group in source.groups:
+            counts = [read(repository) for repository in group]
             for kind in Kind:
-                yield (repository.name, kind.value), counts[kind]
+                yield (name, kind.value), sum(count[kind] for count in counts)
 
     return samples
 
@@ -108,14 +140,23 @@ def _broken(repository: RepositoryReport) -> Mapping[Kind, int]:
 
 
 def _unverified(source: _Source) -> _Samples:
-    for repository in source.repositories:
+    for name, group in source.groups:
         counts = Counter(
             (finding.kind.value, finding.reason.value)
-            for finding in repository.findings
-            if finding.verdict is Verdict.UNVERIFIED
+            for repository in group
+            for finding in repository.unverified()
         )
         for (kind, reason), count in sorted(counts.items()):
-            yield (repository.name, kind, reason), count
+            yield (name, kind, reason), count
+
+
+def _last_verified(source: _Source) -> _Samples:
+    for name, group in source.groups:
+        moments = [found.last_verified for found in group if found.last_verified is not None]
+        # One that nobody walks has no time, and nothing that is unverified either.
+        never = any(found.last_verified is None and found.troubled for found in group)
+        if moments and not never:
+            yield (name,), min(moments).timestamp()
 
 
 def _broken_info(source: _Source) -> _Samples:
@@ -237,7 +278,7 @@ _GAUGES = (
         "repository_last_verified_timestamp_seconds",
         "When a walk of the repository last left nothing unverified, since the epoch.",
         ("repository",),
-        _per_repository(lambda found: _seconds(found.last_verified)),
+        _last_verified,
     ),
     _Gauge(
         "last_run_timestamp_seconds",

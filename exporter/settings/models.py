@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from exporter.integrity.options import BlobCheck, CycleOptions
-from exporter.integrity.report import RegistryKind
+from exporter.integrity.report import PerRepository, RegistryKind
 from exporter.logs import LogFormat, LogLevel
 from exporter.registry import (
     CloudProvider,
@@ -73,6 +73,10 @@ class MetricsSettings(BaseModel):
 
     max_broken_info: Annotated[int, whole_number(0, 100_000)] = 200
     """How many broken references are listed one by one in `broken_reference_info`; the others are counted."""
+
+    per_repository: Annotated[PerRepository, one_of(PerRepository)] = PerRepository.ALL
+    """Which repositories have series of their own: `all`, those with something `broken`, unverified, stale or
+    stuck, or `none`. The others are added up in series without a repository."""
 
 
 class WebSettings(BaseModel):

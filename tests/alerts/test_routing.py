@@ -51,6 +51,7 @@ def test_inaccessible_catalog_holds_back_what_it_explains(example: Path):
     assert _matched(rule["target_matchers"]) == set(ALERTS) - {
         "RegistryCatalogInaccessible",
         "RegistryRepositoriesVanished",
+        "RegistryIntegrityShardMissing",
         "RegistryIgnoreRuleExpired",
         "RegistryIntegrityConfigReloadFailed",
     }

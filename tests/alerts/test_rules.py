@@ -26,6 +26,7 @@ SEVERITIES = {
     "RegistryRepositoriesVanished": "critical",
     "RegistryIntegrityUnverified": "warning",
     "RegistryIntegrityProbeStale": "warning",
+    "RegistryIntegrityShardMissing": "warning",
     "RegistryIgnoreRuleExpired": "warning",
     "RegistryIntegrityConfigReloadFailed": "warning",
 }

@@ -82,6 +82,7 @@ registries:
         "    metrics:",
         "      image_host: null  # default",
         "      max_broken_info: 200  # default",
+        "      per_repository: all  # default",
     ]
     differing = [line for line in two.splitlines() if not line.endswith("# default")]
     assert differing == [

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,14 @@ import yaml
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.registry import Collector
 
 from exporter.daemon import LastReports
 from exporter.integrity.finding import Finding, Impact, Kind, Reason, Verdict
-from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
+from exporter.integrity.report import Outcome, PerRepository, RegistryKind, Report, RepositoryReport
 from exporter.integrity.shards import Shard
 from exporter.metrics import ConfigurationMetrics, ExportedRegistry, ExporterMetrics, Format, RequestMetrics
+from exporter.metrics.exposition import Beginning
 from exporter.metrics.live import LiveCollector
 from exporter.metrics.reports import ReportCollector
 from exporter.oci import Digest
@@ -459,6 +461,32 @@ async def test_families_of_reports_read_the_same_in_both_formats():
     assert all(family.type == "gauge" and '"' not in family.documentation for family in collector.describe())
 
 
+@pytest.mark.parametrize("most", [1, 3, 8, 100])
+def test_slices_make_the_same_exposition(most: int):
+    """However small they are: HELP and TYPE of a family stand there once, and every sample in its place."""
+    collector = ReportCollector(
+        lambda: [PRIVATE, EDGE], lambda: {"private": PRIVATE_REPORT, "edge": EDGE_REPORT}
+    )
+    assert bytes(Beginning.of(collector.slices(most)).plain) == Format.TEXT.write(collector)
+    assert max(len(family.samples) for family in collector.slices(most)) == min(most, 8)
+
+
+async def test_an_exposition_is_written_in_slices_of_bounded_size(monkeypatch: pytest.MonkeyPatch):
+    """What is written at once lets nothing else run, so it must not grow with the registry."""
+    sizes: list[int] = []
+    write = Format.write
+
+    def measuring(self: Format, collector: Collector) -> bytes:
+        sizes.append(sum(len(family.samples) for family in collector.collect()))
+        return write(self, collector)
+
+    exporter = Exporter(PRIVATE)
+    monkeypatch.setattr(Format, "write", measuring)
+    await exporter.publish(report(PRIVATE, *(repository(f"team/app-{number}") for number in range(1500))))
+    assert sum(sizes) > 1500 * 12
+    assert max(sizes) <= 500
+
+
 async def test_promtool_has_nothing_to_say():
     """`promtool check metrics` is silent."""
     exporter = Exporter(PRIVATE, EDGE)
@@ -497,14 +525,14 @@ def _without_process(exposition: bytes) -> list[bytes]:
 async def test_scrape_of_many_repositories_writes_nothing_anew(monkeypatch: pytest.MonkeyPatch):
     """The series are built once for each new report, beside the event loop, however often one scrapes."""
     builders: list[threading.Thread] = []
-    collect = ReportCollector.collect
+    slices = ReportCollector.slices
 
-    def counting(self: ReportCollector) -> Iterator[Metric]:
+    def counting(self: ReportCollector, most: int) -> Iterator[Metric]:
         builders.append(threading.current_thread())
-        return collect(self)
+        return slices(self, most)
 
     exporter = Exporter(PRIVATE, EDGE)
-    monkeypatch.setattr(ReportCollector, "collect", counting)
+    monkeypatch.setattr(ReportCollector, "slices", counting)
     await exporter.publish(report(PRIVATE, *(repository(f"team/app-{number}") for number in range(1500))))
     for format_ in (*Format, *Format):
         for compress in (False, True):
@@ -526,14 +554,14 @@ async def test_scrape_does_not_wait_for_a_report_being_written(monkeypatch: pyte
     await exporter.publish(PRIVATE_REPORT)
     before = own_part(await exporter.text())
     begun, go_on = asyncio.Event(), threading.Event()
-    loop, collect = asyncio.get_running_loop(), ReportCollector.collect
+    loop, slices = asyncio.get_running_loop(), ReportCollector.slices
 
-    def slow(self: ReportCollector) -> Iterator[Metric]:
+    def slow(self: ReportCollector, most: int) -> Iterator[Metric]:
         loop.call_soon_threadsafe(begun.set)
         assert go_on.wait(30)
-        return collect(self)
+        return slices(self, most)
 
-    monkeypatch.setattr(ReportCollector, "collect", slow)
+    monkeypatch.setattr(ReportCollector, "slices", slow)
     async with asyncio.TaskGroup() as group:
         group.create_task(exporter.publish(report(PRIVATE)))
         await begun.wait()
@@ -557,6 +585,123 @@ async def test_names_select_samples():
     }
     assert await exporter.text("nonsense") == ""
     assert await exporter.metrics.scrape(Format.OPENMETRICS, ["nonsense"]) == b"# EOF\n"
+
+
+EARLIER = NOON - timedelta(hours=3)
+OF_ALL_SORTS = report(
+    PRIVATE,
+    PRIVATE_REPORT.repositories["team/app"],
+    PRIVATE_REPORT.repositories["base"],
+    repository("hidden", finding(verdict=Verdict.SKIPPED), tags=2, ignored=1, last_verified=EARLIER),
+    repository("stale", tags=8, stale=1, last_verified=EARLIER),
+    repository("stuck", tags=16, stuck=1),
+    repository("unverified", finding(verdict=Verdict.UNVERIFIED, reason=Reason.TIMEOUT), tags=32),
+    repository("unwalked"),
+)
+
+
+async def test_repositories_with_something_to_tell_have_series_of_their_own():
+    """With `broken`; the others are added up in series without a repository."""
+    exporter = Exporter(replace(PRIVATE, per_repository=PerRepository.BROKEN))
+    await exporter.publish(OF_ALL_SORTS)
+    assert await exporter.samples("tags") == {
+        ("private", ""): 3,
+        ("private", "stale"): 8,
+        ("private", "stuck"): 16,
+        ("private", "team/app"): 4,
+        ("private", "unverified"): 32,
+    }
+    assert await exporter.samples("broken_tags") == {
+        ("private", ""): 0,
+        **dict.fromkeys([("private", "stale"), ("private", "stuck"), ("private", "unverified")], 0),
+        ("private", "team/app"): 3,
+    }
+    checked = await exporter.samples("checked_references")
+    assert {key[2]: value for key, value in checked.items() if key[0] == "layer"} == {
+        "": 1, "stale": 0, "stuck": 0, "team/app": 12, "unverified": 0
+    }  # fmt: skip
+    assert {repository for _, _, _, repository in await exporter.samples("unverified_references")} == {
+        "team/app",
+        "unverified",
+    }
+    assert (await exporter.samples("stale_references"))["private", ""] == 0
+    assert (await exporter.samples("stuck_references"))["private", ""] == 0
+    assert await exporter.samples("repository_last_verified_timestamp_seconds") == {
+        ("private", ""): EARLIER.timestamp(),
+        ("private", "stale"): EARLIER.timestamp(),
+    }
+
+
+async def test_no_repository_has_series_of_its_own():
+    """With `none`; what is broken is still listed one by one, as far as `max_broken_info` allows."""
+    exporter = Exporter(replace(PRIVATE, per_repository=PerRepository.NONE))
+    await exporter.publish(OF_ALL_SORTS)
+    told = (await exporter.text()).split("# HELP registry_integrity_broken_reference_info")
+    assert 'repository="team/app"' not in told[0]
+    assert told[1].count('repository="team/app"') == 4
+    assert await exporter.samples("tags") == {("private", ""): 63}
+    assert await exporter.samples("broken_tags") == {("private", ""): 3}
+    assert await exporter.samples("checked_references") == {
+        (kind, "private", ""): number
+        for kind, number in [("tag", 5), ("child", 7), ("config", 6), ("layer", 13)]
+    }
+    assert await exporter.samples("broken_references") == {
+        (kind, "private", ""): number
+        for kind, number in [("tag", 1), ("child", 1), ("config", 0), ("layer", 1)]
+    }
+    assert await exporter.samples("unverified_references") == {
+        ("child", "server_error", "private", ""): 1,
+        ("child", "timeout", "private", ""): 3,
+    }
+    assert await exporter.samples("stale_references") == {("private", ""): 2}
+    assert await exporter.samples("stuck_references") == {("private", ""): 3}
+
+
+@pytest.mark.parametrize("told", PerRepository)
+async def test_sums_over_repositories_are_the_same_whichever_are_told(told: PerRepository):
+    """What is not told by itself is not lost, or a query over a registry would be wrong."""
+    names = ("tags", "broken_tags", "checked_references", "broken_references", "unverified_references")
+    sums = []
+    for registry in (PRIVATE, replace(PRIVATE, per_repository=told)):
+        exporter = Exporter(registry)
+        await exporter.publish(OF_ALL_SORTS)
+        sums.append([sum((await exporter.samples(name)).values()) for name in (*names, "stale_references")])
+    assert sums[0] == sums[1] == [63, 3, 31, 3, 4, 2]
+
+
+async def test_a_repository_is_told_while_it_is_in_trouble():
+    """Before and after it is among the rest, whose sums change with it."""
+    exporter = Exporter(replace(PRIVATE, per_repository=PerRepository.BROKEN))
+    intact = repository("team/app", tags=4, last_verified=NOON)
+    for last, tags in [
+        (intact, {("private", ""): 4}),
+        (replace(intact, findings=(finding(),)), {("private", ""): 0, ("private", "team/app"): 4}),
+        (intact, {("private", ""): 4}),
+    ]:
+        await exporter.publish(report(PRIVATE, last))
+        assert await exporter.samples("tags") == tags
+
+
+@pytest.mark.parametrize(
+    ("repositories", "oldest"),
+    [
+        ([], None),
+        ([repository("never walked")], None),
+        ([repository("never walked"), repository("a", last_verified=NOON)], NOON),
+        ([repository("a", last_verified=NOON), repository("b", last_verified=EARLIER, stale=1)], EARLIER),
+        ([repository("a", last_verified=NOON), repository("never verified", stale=1)], None),
+        ([repository("never verified", finding(verdict=Verdict.UNVERIFIED))], None),
+    ],
+    ids=lambda value: " and ".join(one.name for one in value) if isinstance(value, list) else "",
+)
+async def test_the_rest_was_verified_when_the_last_of_it_was(
+    repositories: list[RepositoryReport], oldest: datetime | None
+):
+    """The oldest time counts; there is none while something in trouble has never been verified."""
+    exporter = Exporter(replace(PRIVATE, per_repository=PerRepository.NONE))
+    await exporter.publish(report(PRIVATE, *repositories))
+    expected = {} if oldest is None else {("private", ""): oldest.timestamp()}
+    assert await exporter.samples("repository_last_verified_timestamp_seconds") == expected
 
 
 async def test_images_by_digest_are_named_as_workloads_write_them():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from exporter.integrity import BlobCheck, ImageByDigest, PlatformRule, RegistryKind, Shard
+from exporter.integrity.report import PerRepository
 from exporter.logs import LogFormat, LogLevel
 from exporter.oci import Digest
 from exporter.registry import CloudProvider, Credentials, NoCredentials
@@ -198,6 +199,7 @@ WRITTEN: Mapping[KeyPath, tuple[str, str, str]] = {
     ("password_file",): ("a.txt", "b.txt", "c.txt"),
     ("metrics", "image_host"): ("a.example", "b.example", "c.example"),
     ("metrics", "max_broken_info"): ("0", "1", "2"),
+    ("metrics", "per_repository"): ("broken", "none", "all"),
 }
 READ: Mapping[KeyPath, Any] = {
     ("kind",): RegistryKind,
@@ -232,6 +234,7 @@ READ: Mapping[KeyPath, Any] = {
     ("password_file",): Path,
     ("metrics", "image_host"): str,
     ("metrics", "max_broken_info"): int,
+    ("metrics", "per_repository"): PerRepository,
 }
 FLAGS = [("interval",), ("concurrency",), ("timeout",), ("blob_check",)]
 
