@@ -29,6 +29,7 @@ from exporter.registry.credentials import (
     Secret,
 )
 from exporter.registry.errors import ConnectionFailedError, ProtocolError, RegistryError, TimedOutError
+from exporter.registry.pacing import is_refusal, is_unavailable
 
 CLIENT_ID: Final = "registry-integrity-exporter"
 PATIENCE: Final = 10.0  # seconds for which a refusal stands before it is asked for again
@@ -284,7 +285,8 @@ class Authentication:
         if error.trouble is None and old is not None and old.worked and old.terms == self._terms == _BASIC:
             return replace(old, expires_at=soon)
         scope.grant, scope.denial = None, _Denial(error.detail, error.trouble, soon)
-        if isinstance(error.trouble, TimedOutError | ConnectionFailedError):
+        lost = isinstance(error.trouble, TimedOutError | ConnectionFailedError)
+        if error.trouble is not None and (lost or is_refusal(error.trouble) or is_unavailable(error.trouble)):
             self._outage = scope.denial
         raise error
 

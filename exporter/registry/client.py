@@ -24,8 +24,8 @@ from exporter.registry.errors import (
     RegistryError,
     TruncatedBodyError,
 )
-from exporter.registry.pace import Pace, retry_after_seconds
-from exporter.registry.pacing import Circuit, is_refusal, with_retries
+from exporter.registry.pace import Pace
+from exporter.registry.pacing import Circuit, note_answer, with_retries
 from exporter.registry.pages import LONGEST_PAGE, Listing
 from exporter.registry.requests import Purpose, RequestObserver, Tally
 from exporter.registry.transport import Answer, Question, Wire
@@ -254,12 +254,9 @@ class RegistryClient:
         try:
             answer = await self._wire.ask(question, seconds, purpose, tally)
         except AnswerError as error:
-            if is_refusal(error):
-                self._pace.refused(retry_after_seconds(error.retry_after))
-            else:
-                self._pace.answered()
+            note_answer(self._pace, error)
             raise
-        self._pace.answered()
+        note_answer(self._pace, None)
         return answer
 
 

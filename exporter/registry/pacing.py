@@ -14,6 +14,7 @@ from exporter.registry.errors import (
     TimedOutError,
     TruncatedBodyError,
 )
+from exporter.registry.pace import Pace, retry_after_seconds
 from exporter.registry.requests import Purpose, RequestObserver
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ _TRANSIENT_STATUSES = {
 
 # In a row, with no answer in between. Timeouts of one repository say nothing of the others, so a registry
 # is given up for timeouts only when several repositories ran into them; nor do answers of the others say
-# anything of that one, and there is always one in between.
+# anything of that one, and there is always one in between. A 503 counts as one more.
 _MOST_CONNECT_FAILURES = 5
 _MOST_TIMEOUTS = 32
 _MOST_TIMEOUTS_OF_A_REPOSITORY = 16
@@ -58,13 +59,28 @@ def is_refusal(error: Exception) -> bool:
     return error.status == _TOO_MANY or (error.status == _UNAVAILABLE and error.retry_after is not None)
 
 
+def is_unavailable(error: Exception | None) -> bool:
+    """Whether it is a 503, which a proxy's limit answers, too: nginx's does unless it is told otherwise."""
+    return isinstance(error, AnswerError) and error.status == _UNAVAILABLE and not error.redirected
+
+
+def note_answer(pace: Pace, error: AnswerError | None) -> None:
+    """Let a pace know how a request was answered."""
+    if error is not None and is_refusal(error):
+        pace.refused(retry_after_seconds(error.retry_after))
+    elif is_unavailable(error):
+        pace.refused(None, surely=False)
+    else:
+        pace.answered()
+
+
 async def with_retries(
     ask: Callable[[Purpose], Awaitable[T]], purpose: Purpose, observer: RequestObserver | None
 ) -> T:
     """Ask, and ask again after a transient error, with jitter between.
 
     At most `ATTEMPTS` times in all; twice where a body ended early; more often where the registry only wants
-    to be asked more slowly.
+    to be asked more slowly, or may want so.
 
     Raises:
         RegistryError: the last error.
@@ -112,7 +128,7 @@ class _Failures:
         if reason is None:
             return False
         self.last_reason = reason
-        if is_refusal(error):
+        if is_refusal(error) or is_unavailable(error):
             self._refusals += 1
             # Where we were told how long to wait, and did, a few more times will have to do.
             told = getattr(error, "retry_after", None) is not None
@@ -157,7 +173,7 @@ class Circuit:
             self._connect_failures += 1
         elif error is not None and is_refusal(error):
             self._refusals += 1
-        elif isinstance(error, TimedOutError):
+        elif isinstance(error, TimedOutError) or is_unavailable(error):
             self._timeouts[repository] += 1
             self._silence[repository] += 1
         elif not self.open:  # an answer that was under way does not open again what was closed

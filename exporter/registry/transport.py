@@ -21,8 +21,8 @@ from exporter.registry.errors import (
     path_of,
 )
 from exporter.registry.foreign_errors import BEFORE_ANSWER, Asked, before_answer
-from exporter.registry.pace import Pace, retry_after_seconds
-from exporter.registry.pacing import is_refusal, with_retries
+from exporter.registry.pace import Pace
+from exporter.registry.pacing import note_answer, with_retries
 from exporter.registry.requests import Purpose, RequestObserver, Tally
 
 DISTRIBUTION: Final = "registry-integrity-exporter"
@@ -218,10 +218,9 @@ class Wire:
                 detail = f"was not answered within {self._timeout:g} s"
                 raise TimedOutError(question.method, question.path, detail) from error
             except AnswerError as error:
-                if is_refusal(error):
-                    self._token_pace.refused(retry_after_seconds(error.retry_after))
+                note_answer(self._token_pace, error)
                 raise
-            self._token_pace.answered()
+            note_answer(self._token_pace, None)
             return answer
 
         return await with_retries(ask, Purpose.TOKEN, self._observer)

@@ -1,6 +1,7 @@
 """How fast a registry is asked, in virtual time, against servers that limit as nginx does."""
 
 import asyncio
+import math
 import random
 from datetime import UTC, datetime
 
@@ -93,22 +94,26 @@ def test_a_configured_rate_is_never_exceeded_however_quiet_it_is():
         loop = asyncio.get_running_loop()
         began = loop.time()
         pace.refused(None)
-        for _ in range(1000):
+        for number in range(1000):
             await pace.turn()
-            pace.answered()
+            pace.refused(None) if number % 20 == 0 else pace.answered()
         return 1000 / (loop.time() - began)
 
     assert run(main()) <= 10.02
 
 
 class Limiter:
-    """nginx's `limit_req` with `nodelay`: so many requests a second, and `burst` more at once."""
+    """nginx's `limit_req` with `nodelay`: so many requests a second, and `burst` more at once.
+
+    Without `burst` it refuses what comes sooner after the last one than the rate allows.
+    """
 
     def __init__(self, rate: float, burst: int) -> None:
         self._rate, self._burst = rate, burst
         self._excess, self._last = -1.0, 0.0
 
-    def accepts(self, now: float) -> bool:
+    def accepts(self, moment: float) -> bool:
+        now = math.floor(moment * 1000) / 1000  # it counts in milliseconds
         excess = max(self._excess - self._rate * (now - self._last) + 1.0, 0.0) if self._last else 0.0
         if excess > self._burst + 1e-6:
             return False
@@ -116,11 +121,13 @@ class Limiter:
         return True
 
 
-async def ask_limited(limiter: Limiter, count: int) -> tuple[float, int]:
+async def ask_limited(
+    limiter: Limiter, count: int, requests_per_second: float | None = None, *, surely: bool = True
+) -> tuple[float, int]:
     """Ask with 16 connections; return the requests answered a second, and the most refusals of one."""
     loop = asyncio.get_running_loop()
     latency = random.Random(1)
-    pace = Pace()
+    pace = Pace(requests_per_second)
     left = iter(range(count))
     most_refusals = 0
 
@@ -130,11 +137,13 @@ async def ask_limited(limiter: Limiter, count: int) -> tuple[float, int]:
             refusals = 0
             while True:
                 await pace.turn()
-                await asyncio.sleep(latency.uniform(0.001, 0.006))
-                if limiter.accepts(loop.time()):
+                await asyncio.sleep(latency.uniform(0.0005, 0.0015))
+                accepted = limiter.accepts(loop.time())
+                await asyncio.sleep(latency.uniform(0.001, 0.005))
+                if accepted:
                     break
                 refusals += 1
-                pace.refused(None)
+                pace.refused(None, surely=surely)
                 await asyncio.sleep(wait_after_refusals(refusals))
             pace.answered()
             most_refusals = max(most_refusals, refusals)
@@ -144,13 +153,79 @@ async def ask_limited(limiter: Limiter, count: int) -> tuple[float, int]:
     return count / (loop.time() - began), most_refusals
 
 
-@pytest.mark.parametrize("burst", [5, 20, 100])
-@pytest.mark.parametrize("rate", [20.0, 50.0, 400.0])
-def test_a_limit_that_nobody_told_us_is_found_and_used(rate: float, burst: int):
+@pytest.mark.parametrize("surely", [True, False], ids=["429", "503"])
+@pytest.mark.parametrize("burst", [0, 1, 5, 20, 100])
+@pytest.mark.parametrize("rate", [20.0, 50.0])
+def test_a_limit_that_nobody_told_us_is_found_and_used(rate: float, burst: int, surely: bool):
     """At nine tenths of it or more, and no request is refused so often that it would be given up."""
-    speed, most_refusals = run(ask_limited(Limiter(rate, burst), int(rate * 40)))
+    speed, most_refusals = run(ask_limited(Limiter(rate, burst), int(rate * 40), surely=surely))
     assert speed >= 0.9 * rate
     assert most_refusals < 10
+
+
+@pytest.mark.parametrize("burst", [1, 20])
+def test_a_generous_limit_is_used_as_well(burst: int):
+    """Where the spaces between requests are shorter than anything can be timed."""
+    speed, most_refusals = run(ask_limited(Limiter(400.0, burst), 6000))
+    assert speed >= 0.8 * 400.0
+    assert most_refusals < 10
+
+
+@pytest.mark.parametrize("burst", [0, 20])
+def test_a_configured_rate_that_is_the_limit_itself_is_used(burst: int):
+    """Although requests that are a millisecond late make those after them too early."""
+    speed, most_refusals = run(ask_limited(Limiter(50.0, burst), 2000, 50.0))
+    assert speed >= 0.9 * 50.0
+    assert most_refusals < 10
+
+
+def test_what_may_be_an_outage_slows_nothing_down_below_the_first_speed():
+    """No limit refuses everything; when the registry is back it is asked as before."""
+
+    async def main(*, surely: bool) -> float:
+        pace, loop = Pace(), asyncio.get_running_loop()
+        for _ in range(40):
+            await pace.turn()
+            pace.refused(None, surely=surely)
+        began = loop.time()
+        await starts(pace, 11)
+        return round(loop.time() - began, 1)
+
+    assert run(main(surely=False)) == pytest.approx(0.5, abs=0.1)
+    assert run(main(surely=True)) >= 5.0
+
+
+def test_one_refusal_among_many_answers_costs_little_speed():
+    """The speed before it is remembered, however shortly before it was weighed."""
+
+    async def main() -> float:
+        pace, loop = Pace(), asyncio.get_running_loop()
+        for _ in range(1001):
+            await asyncio.sleep(0.001)
+            pace.answered()
+        pace.refused(None)
+        began = loop.time()
+        await starts(pace, 101)
+        return loop.time() - began
+
+    assert run(main()) < 0.2
+
+
+@pytest.mark.parametrize("rate", [20.0, 50.0])
+def test_a_limit_that_is_found_is_kept_to(rate: float):
+    """All but a tenth of what is asked then is within it."""
+    limiter = Limiter(rate, 5)
+    asked = 0
+
+    class Counting(Limiter):
+        def accepts(self, moment: float) -> bool:
+            nonlocal asked
+            asked += 1
+            return limiter.accepts(moment)
+
+    count = int(rate * 40)
+    run(ask_limited(Counting(rate, 5), count))
+    assert asked <= count / 0.85
 
 
 def test_a_limit_that_is_lifted_is_noticed():

@@ -27,7 +27,8 @@ CONNECT_TIMEOUT = ConnectTimedOutError(*ASKED, "could not connect")
 LOST = ConnectionFailedError(*ASKED, "failed")
 TRUNCATED = TruncatedBodyError(*ASKED, 206, "was cut")
 MISSING = AnswerError(*ASKED, 404)
-BUSY = AnswerError(*ASKED, 503)
+BUSY = AnswerError(*ASKED, 502)
+UNAVAILABLE = AnswerError(*ASKED, 503)
 
 
 @dataclass
@@ -188,10 +189,13 @@ def test_any_answer_starts_the_count_of_connect_failures_again(answer: RegistryE
     assert circuit.open
 
 
+@pytest.mark.parametrize("error", [TIMEOUT, UNAVAILABLE], ids=str)
 @pytest.mark.parametrize(("timeouts", "is_open"), [(15, False), (16, True), (100, True)])
-def test_repository_is_left_alone_after_16_timeouts_and_no_other_is(timeouts: int, is_open: bool):
-    """However many: they say nothing of the rest of the registry."""
-    circuit = noted(*[("slow", TIMEOUT)] * timeouts)
+def test_repository_is_left_alone_after_16_timeouts_and_no_other_is(
+    timeouts: int, is_open: bool, error: RegistryError
+):
+    """However many: they say nothing of the rest of the registry. A 503 is no better."""
+    circuit = noted(*[("slow", error)] * timeouts)
     assert (circuit.open_for("slow"), circuit.open_for("other"), circuit.open) == (is_open, False, False)
 
 
