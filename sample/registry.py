@@ -49,12 +49,14 @@ class RegistryOptions:
     """How a registry is set up.
 
     `cache` is `storage.cache.blobdescriptor: inmemory`, the default of the official image. `more` is laid
-    over the configuration, mapping by mapping: authentication, proxying, middleware, TLS.
+    over the configuration, mapping by mapping: authentication, proxying, middleware, TLS. A registry that
+    wants certificates of its clients is shown `client_certificate`, a file that has its key, too.
     """
 
     cache: bool = False
     delete: bool = True
     more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    client_certificate: Path | None = None
 
 
 class DockerRegistry:
@@ -156,7 +158,13 @@ class DockerRegistry:
     def client(self, **options: Any) -> httpx.AsyncClient:
         """Make a client for it; close it after use. It trusts whatever certificate the registry has."""
         return httpx.AsyncClient(
-            **{"base_url": self.url, "timeout": 30.0, "trust_env": False, "verify": _trusting(), **options}
+            **{
+                "base_url": self.url,
+                "timeout": 30.0,
+                "trust_env": False,
+                "verify": self._trusting(),
+                **options,
+            }
         )
 
     async def push(self, repository: str, content: Content, *tags: str, **options: Any) -> Pushed:
@@ -213,7 +221,16 @@ class DockerRegistry:
     def _ask(self, target: str) -> None:
         # Any answer will do, one that asks for credentials too.
         headers = {"User-Agent": _MARKER_AGENT}
-        httpx.get(self.url + target, headers=headers, verify=_trusting(), trust_env=False, timeout=10.0)
+        httpx.get(self.url + target, headers=headers, verify=self._trusting(), trust_env=False, timeout=10.0)
+
+    def _trusting(self) -> ssl.SSLContext:
+        # httpx would load all certificates of this machine, ten times what a request to loopback takes.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if self.options.client_certificate is not None:
+            context.load_cert_chain(self.options.client_certificate)
+        return context
 
     def _write_config(self, port: int) -> None:
         storage: dict[str, Any] = {
@@ -233,14 +250,6 @@ class DockerRegistry:
         }
         # JSON is YAML, and what the registry reads.
         self._config.write_text(json.dumps(_laid_over(config, self.options.more), indent=2), "utf-8")
-
-
-def _trusting() -> ssl.SSLContext:
-    # httpx would load all certificates of this machine, ten times what a request to loopback takes.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _laid_over(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

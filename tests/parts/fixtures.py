@@ -20,7 +20,12 @@ from tests.parts.webhook import WebhookReceiver
 
 class StartRegistry(Protocol):
     def __call__(
-        self, *, cache: bool = False, delete: bool = True, more: Mapping[str, Any] | None = None
+        self,
+        *,
+        cache: bool = False,
+        delete: bool = True,
+        more: Mapping[str, Any] | None = None,
+        client_certificate: Path | None = None,
     ) -> DockerRegistry: ...
 
 
@@ -63,11 +68,15 @@ def start_registry(running: ExitStack, tmp_path_factory: pytest.TempPathFactory)
     """Start a docker-registry with an empty storage of its own; see sample.registry."""
 
     def start(
-        *, cache: bool = False, delete: bool = True, more: Mapping[str, Any] | None = None
+        *,
+        cache: bool = False,
+        delete: bool = True,
+        more: Mapping[str, Any] | None = None,
+        client_certificate: Path | None = None,
     ) -> DockerRegistry:
         registry = DockerRegistry(
             tmp_path_factory.mktemp("registry"),
-            RegistryOptions(cache=cache, delete=delete, more=more or {}),
+            RegistryOptions(cache, delete, more or {}, client_certificate),
             InstalledRegistry(find_program("docker-registry")),
         )
         return running.enter_context(registry)

@@ -140,6 +140,31 @@ async def test_client_certificate_lets_us_in(
     assert outcome(report) == ("failed", "GET /v2/_catalog answered 400", 0, {})
 
 
+async def test_registry_that_wants_client_certificates_itself_is_walked(
+    start_registry: StartRegistry, authority: Authority, tmp_path: Path
+):
+    """docker-registry's own `clientcas`: a certificate of another authority, and none, let nobody in."""
+    (tmp_path / "stranger").mkdir()
+    certificate, key = map(str, authority.issue("127.0.0.1").files)
+    ours = authority.issue("exporter.example")
+    theirs = Authority(tmp_path / "stranger").issue("exporter.example")
+    registry = start_registry(
+        more={"http": {"tls": {"certificate": certificate, "key": key, "clientcas": [str(authority.file)]}}},
+        client_certificate=ours.both,
+    )
+    references = put(registry)
+    shown = [
+        TransportOptions(authority.file, *ours.files),
+        TransportOptions(authority.file, ours.both),
+        TransportOptions(authority.file, *theirs.files),
+        TransportOptions(authority.file),
+    ]
+    outcomes = [outcome(await walk(registry.url, transport_options=options)) for options in shown]
+    intact = ("complete", None, references, {})
+    refused = ("failed", "GET /v2/_catalog failed: TLS broke off", 0, {})
+    assert outcomes == [intact, intact, refused, refused]
+
+
 @pytest.fixture
 async def servers(authority: Authority) -> AsyncIterator[tuple[Recorder, Recorder]]:
     """A registry and a stranger who both would like to see a certificate."""
