@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         curl_requests=given.curl_requests,
         scale_references=given.references,
         scale_factors=given.factors,
+        layer_mebibytes=given.layer,
     )
     machine = describe()
     print("\n".join(f"- {name}: {value}" for name, value in machine.items()))
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         ("runs", _DEFAULTS.runs, "runs"),
         ("hey-requests", _DEFAULTS.hey_requests, "requests of each kind that hey makes"),
         ("curl-requests", _DEFAULTS.curl_requests, "requests that curl makes"),
+        ("layer", _DEFAULTS.layer_mebibytes, "MiB of the layer that is read whole"),
         ("references", _DEFAULTS.scale_references, "references of the smallest registry of scale"),
     ):
         parser.add_argument(f"--{name}", type=_positive, default=default, metavar="N", help=meaning)

@@ -10,7 +10,8 @@ class Options:
     """The defaults are those of the published table; `delay` is in seconds.
 
     `scale_references` is how many references the smallest registry of the scale scenario has, and
-    `scale_factors` by how much each of its registries is larger than that one.
+    `scale_factors` by how much each of its registries is larger than that one. `layer_mebibytes` is the size
+    of the layer that is read whole.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -21,3 +22,4 @@ class Options:
     curl_requests: int = 200
     scale_references: int = 10_000
     scale_factors: tuple[int, ...] = (1, 10, 100)
+    layer_mebibytes: int = 2048

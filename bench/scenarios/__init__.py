@@ -6,10 +6,16 @@ from typing import Final, TypeAlias
 
 from bench.options import Options
 from bench.results import Result
-from bench.scenarios import ceiling, latency, registry, scale
+from bench.scenarios import ceiling, latency, registry, scale, whole
 
 Scenario: TypeAlias = Callable[[Options], Result]
 
 SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
-    {"registry": registry.run, "ceiling": ceiling.run, "latency": latency.run, "scale": scale.run}
+    {
+        "registry": registry.run,
+        "ceiling": ceiling.run,
+        "latency": latency.run,
+        "whole": whole.run,
+        "scale": scale.run,
+    }
 )

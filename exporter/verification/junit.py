@@ -12,6 +12,10 @@ from exporter.verification.words import title_of
 _ELEMENTS = {Verdict.BROKEN: "failure", Verdict.UNVERIFIED: "error", Verdict.SKIPPED: "skipped"}
 
 
+# What is no character for XML, beside those that `printable` writes as escapes (XML 1.0, 2.2).
+_NO_CHARACTERS = str.maketrans({0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"})
+
+
 def render_junit(verified: Iterable[Verified]) -> str:
     """Write the document: what is broken is a failure, what could not be verified an error."""
     suites = ET.Element("testsuites")
@@ -30,7 +34,7 @@ def _add_suite(suites: ET.Element, number: int, verified: Verified, image: Verif
         suites,
         "testsuite",
         {
-            "name": printable(image.name),
+            "name": _written(image.name),
             "package": report.registry,
             "id": str(number),
             "hostname": report.registry,
@@ -52,14 +56,18 @@ def _add_suite(suites: ET.Element, number: int, verified: Verified, image: Verif
 def _add_case(suite: ET.Element, image: VerifiedImage, node: Node) -> None:
     name = " ".join(filter(None, (title_of(node), node.digest)))
     case = ET.SubElement(
-        suite, "testcase", {"classname": printable(image.name), "name": printable(name), "time": "0"}
+        suite, "testcase", {"classname": _written(image.name), "name": _written(name), "time": "0"}
     )
     element = _ELEMENTS.get(node.verdict)
     if element is None:
         return
-    detail = printable(node.detail)
+    detail = _written(node.detail)
     if node.verdict is Verdict.SKIPPED:
         ET.SubElement(case, element)
         return
     reason = node.reason or ""
     ET.SubElement(case, element, {"type": reason, "message": f"{node.verdict}, {reason}: {detail}"})
+
+
+def _written(text: str) -> str:
+    return printable(text).translate(_NO_CHARACTERS)

@@ -21,11 +21,13 @@ TINY = Options(
     curl_requests=5,
     scale_references=100,
     scale_factors=(1, 2),
+    layer_mebibytes=1,
 )
 BESIDE = {
     "registry": ["floor", "bare aiohttp", "limit by hey", "one curl a request, 5 of them"],
     "ceiling": ["floor", "bare aiohttp", "limit by hey"],
     "latency": ["55 x 2 ms / 4"],
+    "whole": ["curl and sha256sum", "most"],
     "scale": ["120 references", "requests"],
 }
 
@@ -58,7 +60,7 @@ def test_what_was_measured_is_printed_and_written(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["walk"], "walk is none of registry, ceiling, latency, scale"),
+        (["walk"], "walk is none of registry, ceiling, latency, whole, scale"),
         (["--runs=0"], "0 is not a number from 1 on"),
         (["--factors=1,x"], "--factors"),
     ],
