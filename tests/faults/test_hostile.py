@@ -33,10 +33,16 @@ async def walk_hostile(
     """Probe a server that improvises, and otherwise serves the victims and these contents."""
     async with serve_hostile(improvise) as server:
         script(server, CONTENTS | (contents or {}))
-        measured = await asyncio.to_thread(measure, server.url, folder)
+        measured = await measure_bounded(server.url, folder)
+    return measured, server
+
+
+async def measure_bounded(url: str, folder: Path) -> Measured:
+    """Probe a server; it takes no longer and no more memory than it may."""
+    measured = await asyncio.to_thread(measure, url, folder)
     assert measured.seconds < DEADLINE
     assert measured.peak < MOST_MEMORY
-    return measured, server
+    return measured
 
 
 def only(path: str, what: Reply) -> Improvise:
@@ -237,6 +243,25 @@ async def test_a_tree_of_manifests_without_end_is_left_at_a_bound(tmp_path: Path
     assert report["checked"]["child"] <= 25_000 + len(CONTENTS)
 
 
+async def test_errors_without_end_need_little_memory(tmp_path: Path) -> None:
+    """Only the beginning of what explains an error is read, and only so much of a header."""
+    explained = reply(500, b'{"errors":[' + b"[" * LONGEST_PAGE, length=10**15, then=Then.STALL)
+    demanding = reply(401, headers={"WWW-Authenticate": "Bearer realm=" + ", a=b" * 1000})
+    contents = {
+        **{f"hostile/explained-{number}": make.image(f"explained {number}") for number in range(10)},
+        **{f"hostile/demanding-{number}": make.image(f"demanding {number}") for number in range(10)},
+    }
+
+    def improvise(line: str) -> Reply | None:
+        found = re.match(r"(GET|HEAD) /v2/hostile/(explained|demanding)-[0-9]+/manifests/sha256:", line)
+        return {"explained": explained, "demanding": demanding}[found[2]] if found else None
+
+    measured, _ = await walk_hostile(tmp_path, improvise, contents)
+    told = {(one["repository"].partition("-")[0], one["reason"]) for one in measured.report["findings"]}
+    assert told == {("hostile/explained", "server_error"), ("hostile/demanding", "unauthorized")}
+    assert (measured.status, measured.report["outcome"]) == (3, "complete")
+
+
 NAMES = (
     *(
         "",
@@ -319,13 +344,12 @@ async def test_hostile_names_reach_no_path_and_stand_nowhere_raw(tmp_path: Path)
     """In no request, in no text of the output, in no line of the log."""
     async with serve_hostile(lambda _: None) as server:
         with_hostile_names(server)
-        measured = await asyncio.to_thread(measure, server.url, tmp_path)
+        measured = await measure_bounded(server.url, tmp_path)
     assert [line for line in server.lines if not REQUEST.fullmatch(line)] == []
     assert unfit(json.loads(measured.output)) == set()
     assert [unfit(json.loads(line)) for line in measured.log.splitlines()] == [set()] * len(
         measured.log.splitlines()
     )
-    assert measured.peak < MOST_MEMORY
     found = findings_of({"registries": [measured.report]})
     assert not found.keys() & CONTENTS.keys()
     assert found["hostile/tags"] == [Told("unverified", "protocol", "pull", "tag", None, None, ())]

@@ -1,5 +1,7 @@
 """Failing is not broken: each fault has one reason, and one that passes leaves no trace."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -111,6 +113,23 @@ async def test_what_fails_twice_and_is_then_missing_is_missing(registry: Scripte
     del registry.blobs["app", LAYER]
     registry.on("*", blob("app", LAYER), FAULTS[fault][0], times=2)
     assert await Watcher(registry).findings() == [broken("app", "layer", LAYER, "latest")]
+
+
+@pytest.mark.parametrize("number", [429, 503])
+async def test_a_refusal_that_tells_for_how_long_holds_everything_back(
+    registry: ScriptedRegistry, number: int
+):
+    """For so long nothing is asked; then all of it is answered."""
+    moments: list[float] = []
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        moments.append(asyncio.get_running_loop().time())
+        headers = {"Retry-After": "40"}
+        return httpx.Response(number, headers=headers, stream=httpx.ByteStream(b""))
+
+    registry.on("*", manifest("app", IMAGE.digest), refuse, times=1)
+    assert await Watcher(registry).findings() == []
+    assert asyncio.get_running_loop().time() - moments[0] >= 40.0
 
 
 @pytest.mark.parametrize("fault", FAULTS)

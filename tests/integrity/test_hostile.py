@@ -34,7 +34,7 @@ def raw(data: bytes, media_type: str = media_types.OCI_MANIFEST) -> Manifest:
 
 MALFORMED = {
     "no JSON": raw(b"\x00\x01"),
-    "not UTF-8": raw(b'{"mediaType": "\xff"}'),
+    "not UTF-8": raw(by_hand.image(annotations={"by": "hand"}).data.replace(b'"hand"', b'"\xff"')),
     "cut JSON": raw(by_hand.image().data[:-1]),
     "a list": raw(b"[]"),
     "empty": raw(b""),
