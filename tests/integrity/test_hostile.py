@@ -230,6 +230,17 @@ async def test_a_circle_under_digests_that_cannot_be_computed_ends(registry: Scr
     assert await Watcher(registry).findings() == []
 
 
+async def test_what_is_broken_beside_a_circle_is_found(registry: ScriptedRegistry):
+    """Who looks for the tags that it breaks comes to an end as well."""
+    digests = [f"blake3:{number:064}" for number in range(2)]
+    for digest, following in zip(digests, reversed(digests), strict=True):
+        entry = {"mediaType": media_types.OCI_INDEX, "size": 600, "digest": following}
+        document = by_hand.index(entry, GOOD.root.descriptor())
+        registry.manifests["app", digest] = (document.data.ljust(600), media_types.OCI_INDEX)
+    registry.tags["app"] = {"latest": digests[0], "other": digests[1]}
+    assert await Watcher(registry).findings() == [broken("app", "child", GOOD.digest, "latest", "other")]
+
+
 @pytest.mark.parametrize(
     ("digest", "reason"),
     [("sha256:short", "protocol"), ("latest", "protocol"), (None, None)],

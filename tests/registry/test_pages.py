@@ -134,6 +134,25 @@ def test_half_a_million_names_are_enough(monkeypatch: pytest.MonkeyPatch):
     assert trouble(listing, more, f"{HERE}&last=c") == "GET /v2/_catalog lists repositories without end"
 
 
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [("_MOST_PAGES", 3), ("_MOST_BYTES", 3 * 50), ("_MOST_VALUES", 1)],
+    ids=["pages", "bytes", "values of a page"],
+)
+def test_there_are_other_limits_that_no_listing_reaches(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+):
+    """A few names a page, or long ones, or what are no names, may go on for ever as well."""
+    monkeypatch.setattr(f"exporter.registry.pages.{limit}", value)
+    listing = Listing("repositories")
+    following = '</v2/_catalog?last={}>; rel="next"'
+    few = 0 if limit == "_MOST_VALUES" else 2
+    for number in range(few):
+        assert listing.add(page([f"{number}"], following.format(number)), f"{HERE}&{number}")
+    more = page(["more"], following.format(few))
+    assert trouble(listing, more, f"{HERE}&{few}") == "GET /v2/_catalog lists repositories without end"
+
+
 def test_null_is_an_empty_list():
     """As distribution writes the tags of a repository that has none."""
     listing = Listing("repositories")

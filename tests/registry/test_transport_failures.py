@@ -224,10 +224,24 @@ async def test_status_of_a_refusal_stands_whatever_its_body(
     )
 
 
-async def test_body_of_a_refusal_is_read_for_64_kib(
-    server: ScriptedServer, client: RegistryClient, errand: Errand
+async def test_body_of_a_refusal_is_waited_for_for_a_short_time(
+    server: ScriptedServer, client: RegistryClient, errand: Errand, monkeypatch: pytest.MonkeyPatch
 ):
-    """What is longer is cut there, so it has no codes; the rest is never read."""
+    """What came until then counts: the status is known, and there is no need of all the request's time."""
+    monkeypatch.setattr("exporter.registry.bodies._ERROR_BODY_SECONDS", 0.05)
+    server.answer(GET, reply(404, b'{"errors":[{"code":"DENIED"}]}', length=99, then=Then.STALL))
+    assert await failure(client.get_manifest("app", DIGEST, errand)) == (
+        AnswerError,
+        f"{GET} answered 404 DENIED",
+    )
+    await server.all_closed()
+
+
+async def test_body_of_a_refusal_is_read_for_64_kib(
+    server: ScriptedServer, client: RegistryClient, errand: Errand, monkeypatch: pytest.MonkeyPatch
+):
+    """What is longer is cut there, so it has no codes; the rest is never read, nor waited for."""
+    monkeypatch.setattr("exporter.registry.bodies._ERROR_BODY_SECONDS", 3600.0)
     longest = b'{"errors":[{"code":"DENIED","detail":"%s"}]}'
     longest = longest.replace(b"%s", b"x" * (64 * 1024 - len(longest) + 2))
     longer = longest.replace(b"xx", b"xxx", 1)
