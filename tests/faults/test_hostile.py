@@ -21,7 +21,7 @@ from tests.faults.victims import BYSTANDER, CONTENTS, TAG
 from tests.parts.exporter import Exporter
 from tests.registry.scripted import Reply, Then, json_reply, reply
 
-DEADLINE = 60.0  # seconds; without a load, a cycle of each takes less than five
+DEADLINE = 60.0  # seconds; most of it is for busy machines
 MOST_MEMORY = 200 * 1024 * 1024
 LONGEST_PAGE = 8 * 1024 * 1024
 LONGEST_MANIFEST = 4 * 1024 * 1024
@@ -262,7 +262,10 @@ async def test_errors_without_end_need_little_memory(tmp_path: Path) -> None:
     assert (measured.status, measured.report["outcome"]) == (3, "complete")
 
 
+# The worst first: of many, only the first few are shown.
 NAMES = (
+    *("a\nb", "a\r\nX-Header: y", "a\tb", "a\0b", "\x1b[2J", "\x9b2J", "a\u202eb", "a\u2028b", "\ud800"),
+    *("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', '"} 1\nup{a="', "{{7*7}}", "[bold]a[/]"),
     *(
         "",
         ".",
@@ -279,8 +282,6 @@ NAMES = (
         "a&b=c",
     ),
     *("a%2f..%2fb", "a%00b", "a%0d%0aX: y", "a b", "a\\b", "a:b", "a@b", "A\u00fc", "x" * 300),
-    *("a\nb", "a\r\nX-Header: y", "a\tb", "a\0b", "\x1b[2J", "\x9b2J", "a\u202eb", "a\u2028b", "\ud800"),
-    *("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', '"} 1\nup{a="', "{{7*7}}", "[bold]a[/]"),
 )
 IMAGE = CONTENTS[BYSTANDER].manifests[0]
 REQUEST = re.compile(
