@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from exporter.registry import CredentialSource, DockerConfig, FirstFound, NoCredentials
+from exporter.registry import CredentialSource, DockerConfig, FirstFound, NoCredentials, is_loopback
 from exporter.settings import RegistrySettings, secrets_of_docker_config
 
 
@@ -16,8 +17,13 @@ class Logins:
     files: tuple[Path, ...]
 
     def credentials_for(self, registry: RegistrySettings) -> CredentialSource:
-        """Give a registry's own credentials, else what is in the files."""
-        if not isinstance(registry.credential_source, NoCredentials):
+        """Give a registry's own credentials, else what is in the files.
+
+        Those nobody has meant for this program, so they do not go over a network as they are.
+        """
+        address = urlsplit(registry.url)
+        private = address.scheme == "https" or is_loopback(address.hostname or "")
+        if not private or not isinstance(registry.credential_source, NoCredentials):
             return registry.credential_source
         return FirstFound(tuple(DockerConfig.for_registry(file, registry.url) for file in self.files))
 

@@ -314,7 +314,7 @@ def test_nobody_reads(start: StartAnswers, output: str):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("flags", [["--output=json"], ["--full"], ["--retries=5"]])
+@pytest.mark.parametrize("flags", [["--output=json"], ["--full", "--retries=5"]])
 def test_signals_end_it(start: StartAnswers, number: signal.Signals, status: int, flags: list[str]):
     """In the middle of it, with its own status; nothing half-done is printed."""
     registry = start(ABSENT)

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.integrity import ImageByDigest, ImageByTag
 from exporter.oci import Digest
-from exporter.registry import NoCredentials
+from exporter.registry import FirstFound, FixedCredentials, NoCredentials
 from exporter.settings import Settings, load_settings
 from exporter.verification import UsageError, find_logins, find_targets, read_images, read_platforms
 
@@ -155,3 +155,22 @@ def test_logins_are_found_where_tools_leave_them(tmp_path: Path):
         file.write_text("{}", "utf-8")
     assert find_logins(environment, tmp_path / "home").files == tuple(files.values())
     assert find_logins({}, tmp_path / "home").files == (files["home"],)
+
+
+@pytest.mark.parametrize(
+    ("registry", "variables", "source"),
+    [
+        ("https://one.example", {}, FirstFound),
+        ("http://127.0.0.1:5000", {}, FirstFound),
+        ("http://one.example", {}, NoCredentials),
+        ("https://one.example", {"USERNAME": "u", "PASSWORD": "p"}, FixedCredentials),
+    ],
+)
+def test_who_is_shown_what_other_tools_have_left(
+    tmp_path: Path, registry: str, variables: Mapping[str, str], source: type
+):
+    """Only a registry without credentials of its own, and none that anybody can listen to."""
+    (tmp_path / "config.json").write_text("{}", "utf-8")
+    logins = find_logins({"DOCKER_CONFIG": str(tmp_path)}, tmp_path)
+    [known] = settings((registry,), **variables).registries
+    assert type(logins.credentials_for(known)) is source
