@@ -1,6 +1,7 @@
 """What is asked of a registry for images by name, and what comes of it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -223,3 +224,32 @@ def test_platforms_of_a_nested_index(registry: ScriptedRegistry):
     registry.store("nested", make.nested_index("nested"), TAG)
     assert verified(registry, named("nested"), **platforms("linux/amd64")).images[0].verdict is Verdict.INTACT
     assert verified(registry, named("nested"), **platforms("linux/mips")).images[0].verdict is Verdict.BROKEN
+
+
+def test_what_has_no_platform_may_be_for_any():
+    """No config is read to find out, so that nothing is held against it."""
+    registry = ScriptedRegistry()
+    inner = make.image("inner", layers=1)
+    registry.store("plain", make.index([replace(inner, platform=None)]), TAG)
+    one = verified(registry, named("plain"), **platforms("linux/mips"))
+    assert one.images[0].verdict is Verdict.INTACT
+
+
+def test_images_of_a_repository_that_is_given_up_are_told_one_by_one(registry: ScriptedRegistry):
+    """Also those that were not asked for any more."""
+    tags = [f"v{number}" for number in range(9)]
+    for tag in tags:
+        registry.on("*", manifest("app", tag), fail(httpx.ConnectError))
+    one = verified(registry, *(named("app", tag) for tag in tags), concurrency=1)
+    assert [(each.findings[0].reason, each.findings[0].tags) for each in one.images] == [
+        (Reason.CONNECTION, (tag,)) for tag in tags
+    ]
+    assert len(registry.asked) < len(tags) * 3
+
+
+async def test_what_will_be_read_is_known_before_it_is(registry: ScriptedRegistry):
+    """All blobs of the named image, and no others."""
+    one = verification(registry, [named("app")], full=True)
+    done = await one.run()
+    size = sum(map(len, make.multi_platform("app", layers=1).blobs.values()))
+    assert (one.progress.bytes, one.progress.bytes_done, done.bytes_read) == (size, size, size)
