@@ -91,6 +91,8 @@ def flag_of(path: KeyPath) -> str:
     """Give the flag that sets a key, in whichever command; nothing where none does."""
     if path[0] in _REGISTRIES:
         return "--registry"
+    if path == ("pushgateway", "url"):
+        return "--pushgateway"
     spelling = f"--{'.'.join(path).replace('_', '-')}"
     flags = {
         spelling

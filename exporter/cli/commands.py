@@ -21,13 +21,21 @@ from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
 from exporter.cli.clients import open_registry, options_of
+from exporter.cli.delivery import deliver
 from exporter.cli.images import ImageOutputFormat, Wanted, rendered_images, verify_images
 from exporter.cli.signals import ENDING_SIGNALS, end_on_signals, note, status_of
 from exporter.daemon import Daemon, LastReports, log_expired_rules
 from exporter.integrity import Cycle, Report, Shard
 from exporter.logs import LogLevel, configure_logging
-from exporter.metrics import ConfigurationMetrics, ExportedRegistry, ExporterMetrics, RequestMetrics
+from exporter.metrics import (
+    ConfigurationMetrics,
+    ExportedRegistry,
+    ExporterMetrics,
+    ProbedRegistry,
+    RequestMetrics,
+)
 from exporter.output import exit_status, render_json, render_table
+from exporter.progress import show_progress
 from exporter.registry import InvalidProxyError, Proxies, RequestObserver
 from exporter.reload import Reloader, ServedRegistries
 from exporter.settings import (
@@ -54,6 +62,7 @@ from exporter.web import ListenError, create_app, start_server
 PROGRAM: Final = "registry-integrity-exporter"
 
 _USAGE_ERROR: Final = 2
+_NOT_DELIVERED: Final = 3
 _SOFTWARE_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h; 1 says that something is broken
 
 T = TypeVar("T")
@@ -76,7 +85,7 @@ class OutputFormat(StrEnum):
 
 
 def _flag(name: str, metavar: str, spelling: str | None = None) -> Any:
-    path = (name,)
+    path = tuple(name.split("."))
     default = f", default {default_of(path)}" if default_of(path) else ""
     return typer.Option(
         spelling or f"--{name.replace('_', '-')}",
@@ -98,6 +107,9 @@ ShardFlag = Annotated[str | None, _flag("shard", "I/N|auto/N")]
 LogLevelFlag = Annotated[str | None, _flag("log_level", "debug|info|warning|error")]
 LogFormatFlag = Annotated[str | None, _flag("log_format", "console|json")]
 Listen = Annotated[str | None, _flag("listen_address", "ADDRESS")]
+PushgatewayFlag = Annotated[str | None, _flag("pushgateway.url", "URL", "--pushgateway")]
+TextfileFlag = Annotated[str | None, _flag("textfile", "FILE")]
+DeadlineFlag = Annotated[str | None, _flag("deadline", "DURATION")]
 Lifecycle = Annotated[
     bool,
     typer.Option(
@@ -200,13 +212,17 @@ def probe(
     shard: ShardFlag = None,
     log_level: LogLevelFlag = None,
     log_format: LogFormatFlag = None,
+    pushgateway: PushgatewayFlag = None,
+    textfile: TextfileFlag = None,
+    deadline: DeadlineFlag = None,
     output: Output = OutputFormat.TABLE,
+    quiet: Quiet = False,
 ) -> None:
     """Walk each registry once, print what is broken, and exit.
 
     Ends with status 0 when all is intact, 1 when something is broken, 2 on a wrong command line or
-    configuration, 3 when nothing broken was found but not everything could be verified, 143 on SIGTERM, 130
-    on SIGINT.
+    configuration, 3 when nothing broken was found but not everything could be verified, or when the metrics
+    could not be delivered, 143 on SIGTERM, 130 on SIGINT.
     """
     settings = _start(
         config,
@@ -218,12 +234,17 @@ def probe(
         shard=shard,
         log_level=log_level,
         log_format=log_format,
+        pushgateway=pushgateway,
+        textfile=textfile,
+        deadline=deadline,
     )
-    reports = _run(_unless_signaled(_probe(settings, _proxies())))
-    if isinstance(reports, signal.Signals):
-        raise typer.Exit(status_of(reports))
+    configure_logging(_level(settings, quiet=quiet), settings.log_format, settings.secrets)
+    outcome = _run(_unless_signaled(_probe(settings, _proxies(), quiet=quiet)))
+    if isinstance(outcome, signal.Signals):
+        raise typer.Exit(status_of(outcome))
+    reports, delivered = outcome
     _print(_rendered(reports, output))
-    raise typer.Exit(exit_status(reports))
+    raise typer.Exit(exit_status(reports) or (0 if delivered else _NOT_DELIVERED))
 
 
 @app.command()
@@ -269,8 +290,8 @@ def verify(
         log_format=log_format,
     )
     logins = find_logins(os.environ, Path.home())
-    level = LogLevel.WARNING if quiet and settings.log_level is LogLevel.INFO else settings.log_level
-    configure_logging(level, settings.log_format, settings.secrets | logins.secrets)
+    secrets = settings.secrets | logins.secrets
+    configure_logging(_level(settings, quiet=quiet), settings.log_format, secrets)
     wanted = Wanted(find_targets(names, settings), platforms, full=full, retries=number)
     verified = _run(_unless_signaled(verify_images(wanted, logins, _proxies(), quiet=quiet)))
     if isinstance(verified, signal.Signals):
@@ -293,6 +314,9 @@ def check_config(
     log_format: LogFormatFlag = None,
     listen_address: Listen = None,
     enable_lifecycle: Lifecycle = False,
+    pushgateway: PushgatewayFlag = None,
+    textfile: TextfileFlag = None,
+    deadline: DeadlineFlag = None,
 ) -> None:
     """Print the settings that count, and where each comes from.
 
@@ -310,6 +334,9 @@ def check_config(
         "log_format": log_format,
         "listen_address": listen_address,
         "web.enable_lifecycle": "true" if enable_lifecycle else None,
+        "pushgateway": pushgateway,
+        "textfile": textfile,
+        "deadline": deadline,
     }
     try:
         configuration = load_configuration(flags, config, os.environ)
@@ -342,6 +369,10 @@ def _start(config: Path | None, *, needs_registry: bool = True, **flags: object)
         _refuse(error.problems)
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
     return settings
+
+
+def _level(settings: Settings, *, quiet: bool) -> LogLevel:
+    return LogLevel.WARNING if quiet and settings.log_level is LogLevel.INFO else settings.log_level
 
 
 def _refuse(problems: Iterable[str], what: str = "configuration") -> NoReturn:
@@ -391,13 +422,19 @@ async def _serve(
         _log.info("stopping")
 
 
-async def _probe(settings: Settings, proxies: Proxies) -> list[Report]:
+async def _probe(settings: Settings, proxies: Proxies, *, quiet: bool) -> tuple[list[Report], bool]:
+    """Walk each registry once and deliver the metrics; return the reports, and whether that worked."""
     _log.info("probing", **_about(settings))
+    probed = [ProbedRegistry(_exported(registry, settings.shard)) for registry in settings.registries]
     async with AsyncExitStack() as stack:
         cycles = [
-            await _open_cycle(stack, registry, proxies, settings.shard) for registry in settings.registries
+            await _open_cycle(stack, registry, proxies, settings.shard, one.requests)
+            for registry, one in zip(settings.registries, probed, strict=True)
         ]
-        async with asyncio.TaskGroup() as group:
+        async with (
+            show_progress({cycle.name: cycle for cycle in cycles}, quiet=quiet),
+            asyncio.TaskGroup() as group,
+        ):
             tasks = [group.create_task(cycle.run(None), name=f"cycle of {cycle.name}") for cycle in cycles]
     reports = [task.result() for task in tasks]
     for report in reports:
@@ -405,7 +442,7 @@ async def _probe(settings: Settings, proxies: Proxies) -> list[Report]:
             outcome = report.outcome.value
             _log.warning("cycle ended", registry=report.registry, outcome=outcome, trouble=report.trouble)
         log_expired_rules(report)
-    return reports
+    return reports, await deliver(settings, proxies, zip(probed, reports, strict=True))
 
 
 def _proxies() -> Proxies:

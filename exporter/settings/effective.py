@@ -13,8 +13,7 @@ from exporter.settings.loading import Configuration
 
 _DEFAULT: Final = "default"
 _FIRST: Final[tuple[KeyPath, ...]] = (("name",), ("url",))
-_PASSWORD: Final[KeyPath] = ("password",)
-_PASSWORD_FILE: Final[KeyPath] = ("password_file",)
+_DISPLACING: Final[Mapping[str, str]] = {"password": "password_file"}
 
 
 def render_effective(configuration: Configuration) -> str:
@@ -52,8 +51,9 @@ def _lines(
 
 def _is_left_out(path: KeyPath, document: Mapping[str, Any]) -> bool:
     """Of two ways to say the same, the one that is not used: the other one's line stands for both."""
-    if path == _PASSWORD:  # what the file holds stands here, too
-        return _value_at(document, _PASSWORD_FILE) is not None
+    *section, name = path
+    if name in _DISPLACING:  # what the file holds stands here, too
+        return _value_at(document, (*section, _DISPLACING[name])) is not None
     for short, long in LIST_FORMS.items():
         if path == short:
             return _value_at(document, long) is None

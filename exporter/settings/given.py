@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 
 from exporter.settings.models import RegistryDefaults, RegistrySettings, Settings
 from exporter.settings.values import MASK
@@ -46,6 +47,22 @@ def _paths(model: type[BaseModel]) -> tuple[KeyPath, ...]:
     return tuple(path for path in paths if path not in LIST_FORMS.values())
 
 
+def field_of(path: KeyPath) -> FieldInfo:
+    """Find what the models say of a key.
+
+    Raises:
+        KeyError: there is no such key.
+    """
+    *sections, name = path
+    model: type[BaseModel] = next(one for one in (Settings, RegistrySettings) if path[0] in one.model_fields)
+    for section in sections:
+        annotation = model.model_fields[section].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            raise KeyError(path)
+        model = annotation
+    return model.model_fields[name]
+
+
 DEFAULT_PATHS: Final = _paths(RegistryDefaults)
 REGISTRY_PATHS: Final = _paths(RegistrySettings)
 TOP_PATHS: Final = _paths(Settings)
@@ -53,9 +70,7 @@ _SECRET_KEYS: Final = frozenset(
     name for name, info in Settings.model_fields.items() if SecretStr.__name__ in str(info.annotation)
 )
 # Those that name a file.
-FILE_PATHS: Final = frozenset(
-    (name,) for name, info in Settings.model_fields.items() if Path.__name__ in str(info.annotation)
-)
+FILE_PATHS: Final = frozenset(path for path in TOP_PATHS if Path.__name__ in str(field_of(path).annotation))
 
 OriginOf: TypeAlias = Callable[[Mapping[Any, Any], object], str]
 

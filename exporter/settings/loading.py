@@ -39,12 +39,15 @@ _ALTERNATIVES: Final[tuple[tuple[frozenset[KeyPath], ...], ...]] = (
         frozenset({("repositories",)}),
         frozenset({("repositories", "include"), ("repositories", "exclude")}),
     ),
+    (frozenset({("pushgateway", "password")}), frozenset({("pushgateway", "password_file")})),
 )
 _AS_GIVEN: Final[dict[tuple[str | int, ...], KeyPath]] = {field: path for path, field in LIST_FORMS.items()}
 _KEYS_OF_ENTRIES: Final = {
     "overrides": tuple(OverrideSettings.model_fields),
     "ignore": tuple(IgnoreSettings.model_fields),
 }
+# Flags that are called otherwise than their keys.
+_KEYS_OF_FLAGS: Final[Mapping[str, KeyPath]] = {"pushgateway": ("pushgateway", "url")}
 _NO_REGISTRY: Final = (
     "registries: nothing: expected at least one registry,"
     " from --registry, REGISTRY_INTEGRITY_REGISTRIES or the file"
@@ -114,7 +117,7 @@ def _read_flags(flags: Mapping[str, object]) -> Source:
     source = Source()
     for name, value in flags.items():
         if isinstance(value, str):
-            path = tuple(name.split("."))
+            path = _KEYS_OF_FLAGS.get(name) or tuple(name.split("."))
             source.values[path] = Given(name, value, f"flag --{name.replace('_', '-')}")
     addresses = flags.get("registries")
     if isinstance(addresses, Sequence) and addresses:
@@ -179,7 +182,10 @@ class _Merged:
                 prefix, origin = f"{entry.key}.", entry.origin
             wrong = details.get("ctx", {}).get("error")
             path = _AS_GIVEN.get(path, path)
-            key = (wrong.key,) if isinstance(wrong, WrongValueError) and wrong.key is not None else path
+            if isinstance(wrong, WrongValueError) and wrong.key is not None:
+                key: tuple[str | int, ...] = tuple(wrong.key.split("."))
+            else:
+                key = path
             given = _find(values, key) or Given(f"{prefix}{'.'.join(map(str, key))}", None, origin)
             if isinstance(wrong, WrongValueError):
                 yield given.problem(str(wrong), wrong.value)

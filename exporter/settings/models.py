@@ -1,6 +1,5 @@
 """The settings: one model for the file, the environment and the flags."""
 
-import base64
 from contextlib import suppress
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from exporter.registry import (
     is_loopback,
 )
 from exporter.settings.lists import Hosts
+from exporter.settings.pushgateway import PushgatewaySettings, secrets_of
 from exporter.settings.secrets import read_secret, secrets_of_docker_config
 from exporter.settings.selections import (
     SECTION,
@@ -322,6 +322,15 @@ class Settings(RegistryDefaults, BaseSettings):
     """Which share of the repositories to walk, where several exporters divide them: `I/N`, with `I` from 0 to
     `N`-1, or `auto/N`, which takes `I` from the pod of an Indexed Job or of a StatefulSet."""
 
+    pushgateway: PushgatewaySettings = PushgatewaySettings()
+
+    textfile: FilePath | None = None
+    """The file that `probe` writes its metrics to, for node_exporter's textfile collector: never
+    half-written, and readable for everybody."""
+
+    deadline: Duration | None = None
+    """How long `probe` may take: what could not be asked by then is unverified."""
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -347,10 +356,10 @@ class Settings(RegistryDefaults, BaseSettings):
     def secrets(self) -> frozenset[str]:
         """What must never be logged: passwords, what Basic authentication makes of them, and tokens."""
         secrets = {self.password.get_secret_value()} if self.password is not None else set()
+        secrets |= self.pushgateway.secrets
         for registry in self.registries:
             if registry.credentials is not None:
-                user, password = registry.credentials.username, registry.credentials.password
-                secrets |= {password, base64.b64encode(f"{user}:{password}".encode()).decode("ascii")}
+                secrets |= secrets_of(registry.credentials)
             if registry.docker_config is not None:
                 with suppress(WrongValueError):  # it was read a moment ago
                     secrets |= secrets_of_docker_config(registry.docker_config, "docker_config")

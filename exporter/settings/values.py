@@ -269,6 +269,11 @@ def _duration_text(*, positive: bool) -> WithJsonSchema:
     return _text(f"^{longer}{DURATION_PATTERN}$", examples=["500ms", "10s", "15m", "1h30m"])
 
 
+def text_like(grammar: re.Pattern[str]) -> WithJsonSchema:
+    """Tell the JSON Schema what a text matches as a whole."""
+    return _text(f"^{grammar.pattern}$")
+
+
 # Each is written as the file has it, and the file's JSON Schema tells what it looks like there.
 _WRITTEN: Final = PlainSerializer(str, return_type=str)
 _WRITTEN_DURATION: Final = PlainSerializer(format_duration, return_type=str)

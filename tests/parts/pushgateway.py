@@ -9,7 +9,8 @@ from tests.parts.http_service import PrometheusService
 
 class Pushgateway(PrometheusService):
     def __init__(self, folder: Path) -> None:
-        super().__init__("pushgateway", folder=folder)
+        # Debian's keeps what is pushed to it, for all of the machine.
+        super().__init__("pushgateway", f"--persistence.file={folder / 'metrics.store'}", folder=folder)
 
     async def metrics(self) -> str:
         """Ask for its whole exposition."""

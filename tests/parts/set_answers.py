@@ -47,7 +47,7 @@ class SetAnswers:
                 except OSError:
                     self.close_connection = True
 
-            do_HEAD = do_GET  # noqa: N815
+            do_HEAD = do_PUT = do_GET  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 pass

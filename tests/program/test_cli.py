@@ -22,6 +22,7 @@ import structlog
 from exporter import cli
 from exporter.cli import commands
 from exporter.settings import variable_of
+from tests.parts.fixtures import StartPushgateway
 from tests.parts.set_answers import Answers, SetAnswers
 
 SECRET = "correct-horse-battery-staple"
@@ -126,15 +127,16 @@ COMMON = [
 ]
 VERIFY = [name for name in COMMON if name not in {"interval", "shard"}]
 OF_NO_SETTING = {"help", "config", "output", "platform", "retries", "full", "quiet"}
+DELIVERY = ["pushgateway", "textfile", "deadline"]
 
 
 @pytest.mark.parametrize(
     ("command", "flags"),
     [
         ("serve", [*COMMON, "listen-address", "web.enable-lifecycle", "help"]),
-        ("probe", [*COMMON, "output", "help"]),
+        ("probe", [*COMMON, *DELIVERY, "output", "quiet", "help"]),
         ("verify", [*VERIFY, "platform", "retries", "full", "output", "quiet", "help"]),
-        ("check-config", [*COMMON, "listen-address", "web.enable-lifecycle", "help"]),
+        ("check-config", [*COMMON, "listen-address", "web.enable-lifecycle", *DELIVERY, "help"]),
     ],
 )
 def test_help_of_a_command(command: str, flags: list[str]):
@@ -144,7 +146,8 @@ def test_help_of_a_command(command: str, flags: list[str]):
     assert re.findall(r"^  --([a-z.-]+)", result.stdout, re.MULTILINE) == flags
     for flag in flags:
         if flag not in OF_NO_SETTING:
-            name = "registries" if flag == "registry" else flag.replace("-", "_")
+            name = {"registry": "registries", "pushgateway": "pushgateway.url"}.get(flag, flag)
+            name = name.replace("-", "_")
             assert variable_of(tuple(name.split("."))) in result.stdout
 
 
@@ -380,7 +383,84 @@ def test_table_on_a_terminal(start: Callable[[Answers], SetAnswers]):
     assert process.returncode == 1
     text = written.decode().replace("\r\n", "\n")
     assert "\x1b[1;31m1 broken reference, 1 tag cannot be pulled\x1b[0m" in text
-    assert max(len(line) for line in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()) <= 80
+    assert max(len(line) for line in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text).splitlines()) <= 80
+
+
+def test_probe_delivers_its_metrics(
+    start: Callable[[Answers], SetAnswers], start_pushgateway: StartPushgateway, tmp_path: Path
+):
+    """To a Pushgateway and into a file, by flags; a group for each registry."""
+    good, bad = start(INTACT), start(BROKEN)
+    gateway, file = start_pushgateway(), tmp_path / "registry.prom"
+    result = run(
+        "probe",
+        *(f"--registry=good={good.url}", f"--registry=bad={bad.url}", "--log-level=error"),
+        *(f"--pushgateway={gateway.url}", f"--textfile={file}"),
+    )
+    assert (result.returncode, result.stderr) == (1, "")
+    broken = 'registry_integrity_broken_tags{registry="bad",repository="team/app"} 1.0\n'
+    assert broken in file.read_text()
+    assert 'registry_integrity_catalog_accessible{registry="good"} 1.0\n' in file.read_text()
+    with urllib.request.urlopen(f"{gateway.url}/metrics", timeout=10) as answer:
+        shown = answer.read().decode()
+    labels = 'instance="",job="registry-integrity",registry="bad"'
+    assert f'registry_integrity_broken_tags{{{labels},repository="team/app"}} 1\n' in shown
+    assert f"push_time_seconds{{{labels.replace('bad', 'good')}}}" in shown
+    assert "process_cpu" not in file.read_text()
+
+
+@pytest.mark.parametrize(("answers", "status"), [(INTACT, 3), (BROKEN, 1)])
+def test_metrics_that_cannot_be_delivered(
+    start: Callable[[Answers], SetAnswers], tmp_path: Path, answers: Answers, status: int
+):
+    """It is said in a line, and the status tells, unless it tells of something broken; the file is there."""
+    file = tmp_path / "registry.prom"
+    result = run(
+        "probe",
+        *(f"--registry=one={start(answers).url}", "--log-level=error", "--log-format=json"),
+        *(f"--textfile={file}", "--pushgateway=http://127.0.0.1:1"),
+    )
+    assert result.returncode == status
+    (line,) = logged(result.stderr)
+    assert (line["event"], line["registry"]) == ("metrics were not pushed", "one")
+    assert line["trouble"].startswith("cannot push to http://127.0.0.1:1: ")
+    assert result.stdout.startswith("one: ")
+    assert "registry_integrity_cycles_total" in file.read_text()
+    result = run("probe", f"--registry=one={start(answers).url}", f"--textfile={tmp_path}/no/x", "--quiet")
+    assert result.returncode == status
+    assert f"cannot write {tmp_path}/no/x: No such file or directory" in result.stderr
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signals_leave_the_files_as_they_were(
+    start: Callable[[Answers], SetAnswers],
+    launch: Callable[..., subprocess.Popen[str]],
+    tmp_path: Path,
+    number: signal.Signals,
+    status: int,
+):
+    """While it walks, and while it pushes: the last file stays, and there is no half of a new one."""
+    file = tmp_path / "registry.prom"
+    file.write_text("before\n")
+    registry = start(INTACT)
+    released = threading.Event()
+    registry.hold = released.wait
+    flags = [f"--registry={registry.url}", f"--textfile={file}", "--log-level=error"]
+    process = launch("probe", *flags)
+    assert registry.asked.wait(30)
+    process.send_signal(number)
+    assert (*process.communicate(timeout=30), process.returncode) == ("", "", status)
+    released.set()
+    registry.hold = None
+    assert (file.read_text(), list(tmp_path.iterdir())) == ("before\n", [file])
+
+    gateway = start({})
+    gateway.hold = threading.Event().wait
+    process = launch("probe", *flags, f"--pushgateway={gateway.url}")
+    assert gateway.asked.wait(30)
+    process.send_signal(number)
+    assert (*process.communicate(timeout=30), process.returncode) == ("", "", status)
+    assert list(tmp_path.iterdir()) == [file]
 
 
 # check-config
@@ -632,7 +712,7 @@ def as_before() -> Iterator[None]:
 def test_a_bug_is_no_finding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """An error that nobody expected ends with a status of its own, its traceback logged without secrets."""
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"boom with {SECRET}")
 
     monkeypatch.setattr(commands, "_probe", fail)

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
+from typer.main import get_group
 
+from exporter.cli.commands import app
 from exporter.integrity import BlobCheck, ImageByDigest, PlatformRule, RegistryKind, Shard
 from exporter.integrity.report import PerRepository
 from exporter.logs import LogFormat, LogLevel
@@ -28,9 +30,10 @@ from exporter.settings import (
     parse_duration,
 )
 from exporter.settings import models as settings_models
-from exporter.settings.given import DEFAULT_PATHS, KeyPath
+from exporter.settings.given import DEFAULT_PATHS, TOP_PATHS, KeyPath
 from exporter.settings.selections import IgnoreSettings, OverrideSettings
 from tests.program.loading import PREFIX, SECRET, load, problems
+from tools.configuration import flag_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -313,29 +316,66 @@ def test_each_source_counts_more_than_the_one_before(path: KeyPath, file: Path):
             assert effective(path, file, f"{top}{listed}{own}", environment=amended, **flag) == read(second)
 
 
-@pytest.mark.parametrize(
-    ("name", "texts", "read"),
-    [
-        ("log_level", ("debug", "warning", "error"), LogLevel),
-        ("log_format", ("json", "console", "json"), LogFormat),
-        (
-            "listen_address",
-            (":1", "localhost:2", "'[::1]:3'"),
-            lambda text: ListenAddress.parse(text.strip("'")),
-        ),
-        ("shard", ("0/2", "1/2", "1/3"), lambda text: Shard(*map(int, text.split("/")))),
-    ],
-)
-def test_sources_of_the_program_itself(name: str, texts: tuple[str, str, str], read: Any, file: Path):
-    """What is no registry's has three sources and a default."""
-    in_file, in_environment, in_flag = texts[::-1]
+# What is the program's own: three texts for each key, and what comes of them.
+OF_THE_PROGRAM: Mapping[KeyPath, tuple[tuple[str, str, str], Any]] = {
+    ("log_level",): (("debug", "warning", "error"), LogLevel),
+    ("log_format",): (("json", "console", "json"), LogFormat),
+    ("listen_address",): (
+        (":1", "localhost:2", "'[::1]:3'"),
+        lambda text: ListenAddress.parse(text.strip("'")),
+    ),
+    ("web", "enable_lifecycle"): (("true", "false", "true"), lambda word: word == "true"),
+    ("shard",): (("0/2", "1/2", "1/3"), lambda text: Shard(*map(int, text.split("/")))),
+    ("pushgateway", "url"): (("http://a", "http://b", "http://c"), str),
+    ("pushgateway", "job"): (("a", "b", "c"), str),
+    ("pushgateway", "timeout"): (("1s", "2s", "3s"), parse_duration),
+    ("pushgateway", "username"): (("ann", "bob", "eve"), str),
+    ("pushgateway", "password"): (("secret-a", "secret-b", "secret-c"), SecretStr),
+    ("pushgateway", "password_file"): (("a.txt", "b.txt", "c.txt"), Path),
+    ("pushgateway", "ca_file"): (("a.pem", "b.pem", "c.pem"), Path),
+    ("pushgateway", "client_certificate_file"): (("a.pem", "b.pem", "c.pem"), Path),
+    ("pushgateway", "client_key_file"): (("a.pem", "b.pem", "c.pem"), Path),
+    ("pushgateway", "insecure_skip_verify"): (("true", "false", "true"), lambda word: word == "true"),
+    ("textfile",): (("a.prom", "b.prom", "c.prom"), Path),
+    ("deadline",): (("1m", "2m", "3m"), parse_duration),
+}
+
+
+def test_every_key_of_the_program_has_values_here():
+    """So the test below misses none, nor does it miss a flag."""
+    assert set(OF_THE_PROGRAM) == set(TOP_PATHS) - set(DEFAULT_PATHS) - {("registries",)}
+    keys = {path: flag_of(path) for path in TOP_PATHS if flag_of(path)}
+    flags_of_keys = {
+        spelling
+        for command in ("serve", "probe", "check-config")
+        for parameter in get_group(app).commands[command].params
+        for spelling in parameter.opts
+    } - {"--config", "--output", "--quiet", "--help"}
+    assert set(keys.values()) == flags_of_keys
+    assert {path for path in keys if path in DEFAULT_PATHS} == set(FLAGS)
+
+
+@pytest.mark.parametrize("path", OF_THE_PROGRAM, ids=".".join)
+def test_sources_of_the_program_itself(path: KeyPath, file: Path, certificate: Path):
+    """What is no registry's has three sources and a default; each counts more than the one before."""
+    for name in ("a", "b", "c"):
+        (file.parent / f"{name}.txt").write_text(f"secret-{name}\n")
+        (file.parent / f"{name}.pem").write_bytes(certificate.read_bytes())
+    (in_flag, in_environment, in_file), read = OF_THE_PROGRAM[path]
+    section = "__".join((*path[:-1], "")).upper()
+    unset = {f"{section}{name}": value for name, value in complete(path[-1:], {}).items()}
     registries = ["http://a"]
-    assert getattr(load(registries=registries), name) == Settings.model_fields[name].default
-    assert getattr(load(file, f"{name}: {in_file}", registries=registries), name) == read(in_file)
-    environment = {name.upper(): in_environment}
-    assert getattr(load(file, registries=registries, environment=environment), name) == read(in_environment)
-    flags = {name: in_flag}
-    assert getattr(load(file, registries=registries, environment=environment, **flags), name) == read(in_flag)
+
+    def effective(*arguments: Any, environment: Mapping[str, str], **flags: Any) -> Any:
+        return value_at(load(*arguments, registries=registries, environment=environment, **flags), path)
+
+    assert value_at(load(registries=registries), path) == value_at(Settings(), path)
+    assert effective(file, as_yaml(path, in_file), environment=unset) == read(in_file)
+    environment = {**unset, "__".join(path).upper(): in_environment}
+    assert effective(file, environment=environment) == read(in_environment)
+    flag = flag_of(path).removeprefix("--").replace("-", "_")
+    if flag:
+        assert effective(file, environment=environment, **{flag: in_flag}) == read(in_flag)
 
 
 def test_keys_are_merged_one_by_one(file: Path):
