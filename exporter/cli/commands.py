@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from importlib.metadata import version
@@ -428,7 +429,9 @@ async def _probe(settings: Settings, proxies: Proxies, *, quiet: bool) -> tuple[
     probed = [ProbedRegistry(_exported(registry, settings.shard)) for registry in settings.registries]
     async with AsyncExitStack() as stack:
         cycles = [
-            await _open_cycle(stack, registry, proxies, settings.shard, one.requests)
+            await _open_cycle(
+                stack, registry, proxies, settings.shard, one.requests, deadline=settings.deadline
+            )
             for registry, one in zip(settings.registries, probed, strict=True)
         ]
         async with (
@@ -464,9 +467,12 @@ async def _open_cycle(
     proxies: Proxies,
     shard: Shard | None = None,
     observer: RequestObserver | None = None,
+    *,
+    deadline: float | None = None,
 ) -> Cycle:
     client = await stack.enter_async_context(open_registry(registry, proxies, observer=observer))
-    return Cycle(registry.name, registry.url, registry.kind, client, options_of(registry, shard))
+    options = replace(options_of(registry, shard), deadline=deadline)
+    return Cycle(registry.name, registry.url, registry.kind, client, options)
 
 
 def _exported(registry: RegistrySettings, shard: Shard | None) -> ExportedRegistry:

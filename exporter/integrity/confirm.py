@@ -6,16 +6,16 @@ from typing import Final
 
 from exporter.integrity.finding import Reason
 from exporter.integrity.graph import Breakage, Suspect, breakages
-from exporter.integrity.judge import INTACT, Judgement, unverified
+from exporter.integrity.judge import INTACT, Judgement, past_deadline, unverified
 from exporter.integrity.walk import RepositoryWalk
 from exporter.oci import Digest
-from exporter.registry import Purpose
+from exporter.registry import Deadline, Purpose
 
 # A round can bring new suspects: a tag that was moved to an image that is broken as well.
 _MOST_ROUNDS: Final = 5
 
 
-async def confirm(walk: RepositoryWalk, delay: float) -> None:
+async def confirm(walk: RepositoryWalk, delay: float, deadline: Deadline | None = None) -> None:
     """Ask again for all that one answer called broken, `delay` seconds after the first asking or later.
 
     A tag that is gone is forgotten, one that was moved is followed to where it leads now. What cannot be
@@ -26,6 +26,10 @@ async def confirm(walk: RepositoryWalk, delay: float) -> None:
         if not suspected:
             return
         newest = max(breakage.failure.asked_at for breakage in suspected)
+        if deadline is not None and newest + delay >= deadline.end:
+            deadline.missed = True
+            _demote(walk, past_deadline("could not be asked again before the deadline"))
+            return
         await asyncio.sleep(max(0.0, newest + delay - asyncio.get_running_loop().time()))
         if walk.scope.lists_tags:
             walk.batch.add(_list_again, walk)

@@ -30,8 +30,9 @@ from exporter.integrity.rules import IgnoreRule, platform_rule_for
 from exporter.integrity.walk import DigestHeaders, RepositoryWalk, WalkContext
 from exporter.integrity.workers import Batch, Workers
 from exporter.oci import Digest, InvalidValueError, check_repository, quoted
-from exporter.registry import Circuit, Purpose, RegistryClient, RegistryError, Tally
+from exporter.registry import Circuit, Deadline, Purpose, RegistryClient, RegistryError, Tally
 
+_CONFIRMING: Final = 5.0  # seconds that asking again takes, beside the delay before it
 _SUSPECT_SHARE: Final = 0.1
 _MOST_INVALID_NAMES: Final = 20
 _UNREACHED: Final = frozenset({Reason.CONNECTION, Reason.TIMEOUT})
@@ -146,6 +147,7 @@ class Cycle:
             Circuit(),
             self._digest_headers,
             None if self._cache_noticed else self._notice_cache,
+            self._deadline(),
         )
         try:
             listed = await self._repositories(context)
@@ -177,6 +179,9 @@ class Cycle:
         if unreached is not None:
             return _Walked(Outcome.FAILED, repositories, unreached)
         left = sorted(name for name in scopes if not repositories[name].walked)
+        if context.deadline is not None and context.deadline.missed:
+            trouble = "the deadline came before everything was asked"
+            return _Walked(Outcome.INCOMPLETE, repositories, trouble)
         if not left:
             return _Walked(Outcome.COMPLETE, repositories)
         return _Walked(
@@ -184,6 +189,14 @@ class Cycle:
             repositories,
             f"{len(left)} repositories were not walked, the first: {left[0]}",
         )
+
+    def _deadline(self) -> Deadline | None:
+        """Tell when asking ends; there is time left then to confirm what was found broken."""
+        if self._options.deadline is None:
+            return None
+        end = asyncio.get_running_loop().time() + self._options.deadline
+        reserve = self._options.confirm_delay + _CONFIRMING
+        return Deadline(end - min(reserve, self._options.deadline / 2), end)
 
     def _present(self, repositories: Mapping[str, RepositoryReport]) -> int:
         """How many repositories there are: a configured one counts only when the registry has a tag of it."""
@@ -323,7 +336,7 @@ class Cycle:
         walk = RepositoryWalk(name, context, batch, roots, scope)
         await walk.run()
         if walk.listing is INTACT:
-            await confirm(walk, self._options.confirm_delay)
+            await confirm(walk, self._options.confirm_delay, context.deadline)
         if walk.listing is not INTACT and not walk.graph.tags:
             return self._left(name, previous, walk.listing)
         # What is named is told of one by one; there is nothing else to keep.

@@ -14,6 +14,7 @@ from exporter.registry import (
     LeftAloneError,
     ManifestBody,
     ManifestHead,
+    PastDeadlineError,
     RegistryError,
     TimedOutError,
     TooLargeError,
@@ -68,6 +69,17 @@ def left_alone(detail: str, *, rate_limited: bool = False) -> Judgement:
     return Judgement(Verdict.UNVERIFIED, reason, detail, asked=False)
 
 
+def past_deadline(detail: str) -> Judgement:
+    """Judge what was not asked, because the deadline came."""
+    return Judgement(Verdict.UNVERIFIED, Reason.CANCELED, detail, asked=False)
+
+
+def _not_asked(error: LeftAloneError | PastDeadlineError) -> Judgement:
+    if isinstance(error, PastDeadlineError):
+        return past_deadline(str(error))
+    return left_alone(str(error), rate_limited=error.rate_limited)
+
+
 def judge_error(error: RegistryError) -> Judgement:
     """Judge a manifest or blob that gave an error instead of an answer."""
     detail = str(error)
@@ -90,8 +102,8 @@ def _is_missing(error: AnswerError) -> bool:
 def judge_listing_error(error: RegistryError) -> Judgement:
     """Judge a list of tags that gave an error: an error says nothing of what it should have listed."""
     detail = str(error)
-    if isinstance(error, LeftAloneError):
-        return left_alone(detail, rate_limited=error.rate_limited)
+    if isinstance(error, LeftAloneError | PastDeadlineError):
+        return _not_asked(error)
     if isinstance(error, AuthenticationError):
         if error.trouble is None:
             return unverified(Reason.UNAUTHORIZED, detail)

@@ -65,6 +65,8 @@ class CycleOptions:
     Where `only` is given, those images alone are walked, without a question about any other: neither the
     catalog nor a list of tags is read, and a tag that is not there is missing. An index among them that has
     nothing for one of `required_platforms` is broken. With `full`, every blob is read whole and hashed.
+
+    A cycle ends within the `deadline`, in seconds, where there is one: what it could not ask is unverified.
     """
 
     concurrency: int = 16
@@ -84,6 +86,7 @@ class CycleOptions:
     required_platforms: tuple[str, ...] = ()
     full: bool = False
     shard: Shard | None = None
+    deadline: float | None = None
 
     def holds(self, repository: str) -> bool:
         """Whether a repository is for these cycles, or for those of another shard."""

@@ -35,6 +35,7 @@ from exporter.oci import (
 )
 from exporter.registry import (
     Circuit,
+    Deadline,
     Errand,
     NoticeCache,
     Purpose,
@@ -65,10 +66,11 @@ class WalkContext:
     circuit: Circuit
     digest_headers: DigestHeaders = field(default_factory=DigestHeaders)
     notice_cache: NoticeCache | None = None
+    deadline: Deadline | None = None
 
     def errand(self, purpose: Purpose) -> Errand:
         """Requests of this cycle for a purpose."""
-        return Errand(purpose, self.tally, self.circuit, self.notice_cache)
+        return Errand(purpose, self.tally, self.circuit, self.notice_cache, self.deadline)
 
 
 class RepositoryWalk:

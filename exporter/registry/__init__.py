@@ -22,11 +22,13 @@ from exporter.registry.credentials import (
     NoCredentials,
     PasswordFile,
 )
+from exporter.registry.deadline import Deadline
 from exporter.registry.errors import (
     AnswerError,
     AuthenticationError,
     ConnectionFailedError,
     LeftAloneError,
+    PastDeadlineError,
     ProtocolError,
     RegistryError,
     TimedOutError,
@@ -47,6 +49,7 @@ __all__ = [
     "ConnectionFailedError",
     "CredentialSource",
     "Credentials",
+    "Deadline",
     "DockerConfig",
     "Errand",
     "FirstFound",
@@ -60,6 +63,7 @@ __all__ = [
     "NoCredentials",
     "NoticeCache",
     "PasswordFile",
+    "PastDeadlineError",
     "ProtocolError",
     "Proxies",
     "Purpose",

@@ -1,8 +1,9 @@
 """The endpoints of a registry's HTTP API that a walk needs (OCI distribution specification, "Endpoints")."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,9 +18,11 @@ from exporter.registry.bodies import BodySink
 from exporter.registry.caches import NoticeCache, sign_of_cache
 from exporter.registry.connections import TransportOptions, open_transport
 from exporter.registry.credentials import Credentials, CredentialSource, FixedCredentials, NoCredentials
+from exporter.registry.deadline import Deadline
 from exporter.registry.errors import (
     AnswerError,
     LeftAloneError,
+    PastDeadlineError,
     ProtocolError,
     RegistryError,
     TruncatedBodyError,
@@ -54,6 +57,7 @@ class Errand:
     tally: Tally = field(default_factory=Tally)
     circuit: Circuit = field(default_factory=Circuit)
     notice_cache: NoticeCache | None = None
+    deadline: Deadline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,20 @@ class RegistryClient:
         return listing.names
 
     async def _ask(self, question: Question, errand: Errand, seconds: float | None = None) -> Answer:
+        deadline = errand.deadline
+        if deadline is None:
+            return await self._ask_while_answered(question, errand, seconds)
+        if not deadline.is_past(errand.purpose):
+            # Other errors of time are the registry's, and have become a RegistryError by then.
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline.moment(errand.purpose)):
+                    return await self._ask_while_answered(question, errand, seconds)
+        deadline.missed = True
+        raise PastDeadlineError(question.method, question.path)
+
+    async def _ask_while_answered(
+        self, question: Question, errand: Errand, seconds: float | None = None
+    ) -> Answer:
         repository = question.repository or ""
         if errand.circuit.open_for(repository):
             if errand.circuit.exhausted:

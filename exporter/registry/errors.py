@@ -84,6 +84,13 @@ class NotConnectedError(ConnectionFailedError):
     """No connection could be made: refused, no route, no such host, TLS not agreed on."""
 
 
+class PastDeadlineError(RegistryError):
+    """Not asked, or not answered, before the deadline of the cycle."""
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(method, path, "was not answered before the deadline")
+
+
 class LeftAloneError(RegistryError):
     """Not asked, because the registry or this repository has stopped answering in this cycle.
 
