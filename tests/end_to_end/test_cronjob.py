@@ -1,0 +1,84 @@
+"""A CronJob's runs, pushed to a real Pushgateway, up to real alerts: exactly the right ones at each step."""
+
+from pathlib import Path
+
+from sample import content
+from sample.registry import DockerRegistry
+from tests.parts.exporter import run
+from tests.parts.fixtures import StartPrometheus, StartPushgateway, StartRegistry
+from tests.parts.prometheus import Prometheus
+from tests.parts.pushgateway import Pushgateway
+from tests.parts.rules import shortened_rules
+
+FAILURE = "RegistryManifestIntegrityFailure"
+INACCESSIBLE = "RegistryCatalogInaccessible"
+STALE = "RegistryIntegrityProbeStale"
+
+
+class Job:
+    """Runs `probe` whenever the test says so, as if that were each so many seconds."""
+
+    def __init__(self, registry: DockerRegistry, gateway: Pushgateway, folder: Path) -> None:
+        self.registry = registry
+        self.gateway = gateway
+        self.folder = folder
+
+    def run(self, interval: str = "1h") -> int:
+        """Run once; return the exit status."""
+        status, _ = run(
+            "probe",
+            *(f"--registry=private={self.registry.url}", f"--interval={interval}", "--deadline=50s"),
+            *(f"--pushgateway={self.gateway.url}", "--log-level=error"),
+            folder=self.folder,
+        )
+        return status
+
+
+async def expect(prometheus: Prometheus, *names: str) -> None:
+    """Wait until exactly these alerts fire, and none is pending."""
+    await prometheus.wait_for_alerts(
+        lambda alerts: {alert.name for alert in alerts} == set(names) and all(one.firing for one in alerts),
+        what=f"exactly {names}",
+    )
+
+
+async def test_each_run_drives_the_right_alerts(
+    start_registry: StartRegistry,
+    start_pushgateway: StartPushgateway,
+    start_prometheus: StartPrometheus,
+    tmp_path: Path,
+) -> None:
+    registry, gateway = start_registry(), start_pushgateway()
+    image = content.multi_platform("app")
+    await registry.push("team/app", image, "latest")
+    job = Job(registry, gateway, tmp_path)
+    scrape = {
+        "job_name": "pushgateway",
+        "honor_labels": True,
+        "static_configs": [{"targets": [gateway.host]}],
+    }
+    prometheus = start_prometheus({}, rules=[shortened_rules(tmp_path)], more={"scrape_configs": [scrape]})
+
+    assert job.run() == 0
+    await prometheus.wait_for_query("registry_integrity_last_success_timestamp_seconds", len)
+    await expect(prometheus)
+
+    child = next(one.digest for one in image.manifests if one.digest != image.root.digest)
+    registry.damage.remove_revision_link("team/app", child)
+    assert job.run() == 1
+    await expect(prometheus, FAILURE)
+
+    # What is known stays while the registry is down.
+    registry.stop()
+    assert job.run() == 3
+    await expect(prometheus, FAILURE, INACCESSIBLE)
+
+    registry.start()
+    await registry.push("team/app", image, "latest")
+    assert job.run() == 0
+    await expect(prometheus)
+
+    # Not run any more: three of these intervals are soon over, with nothing pushed since.
+    assert job.run("1s") == 0
+    await expect(prometheus, STALE)
+    assert await prometheus.rule_problems() == []
