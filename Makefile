@@ -63,6 +63,7 @@ proof: install ## run the long proofs that `make test` leaves out
 lock: install ## bring requirements/*.txt in step with pyproject.toml; UPGRADE=1 takes the newest versions
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) --output-file requirements/dev.txt --constraint requirements/runtime.txt --group dev pyproject.toml
+	$(COMPILE) --output-file requirements/build.txt --constraint requirements/dev.txt --group pyproject.toml:build
 	$(BIN)/python tools/check_lock.py
 
 clean: ## remove the virtual environment, unpacked packages, caches and build results

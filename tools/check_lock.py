@@ -76,7 +76,11 @@ def problems(root: Path) -> list[str]:
     pyproject = tomllib.loads((root / "pyproject.toml").read_text())
     runtime = [Requirement(line) for line in pyproject["project"]["dependencies"]]
     build = [Requirement(line) for line in pyproject["build-system"]["requires"]]
-    files = {"runtime": runtime, "dev": runtime + build + group(pyproject, "dev")}
+    files = {
+        "runtime": runtime,
+        "dev": runtime + build + group(pyproject, "dev"),
+        "build": build + group(pyproject, "build"),
+    }
 
     found: list[str] = []
     locked: dict[str, set[tuple[str, str]]] = {}
@@ -89,8 +93,9 @@ def problems(root: Path) -> list[str]:
         found += [f"{label}: {problem}" for problem in _out_of_step(pins, declared)]
         locked[name] = {(pin.name, str(pin.requirement.specifier)) for pin in pins}
     found += [
-        f"requirements/dev.txt: lacks {package}{specifier} of requirements/runtime.txt"
-        for package, specifier in sorted(locked["runtime"] - locked["dev"])
+        f"requirements/dev.txt: lacks {package}{specifier} of requirements/{name}.txt"
+        for name in ("runtime", "build")
+        for package, specifier in sorted(locked[name] - locked["dev"])
     ]
     return found
 
