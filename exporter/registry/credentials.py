@@ -246,7 +246,8 @@ class _Conversation(asyncio.SubprocessProtocol):
 
     async def hold(self, stdin: asyncio.WriteTransport, question: bytes) -> bytes:
         """Tell the helper the server, and wait for all it says and for its end."""
-        stdin.write(question)  # it need not read to answer
+        if not stdin.is_closing():  # it need not read to answer, and may have ended
+            stdin.write(question)
         stdin.close()
         return await self._answer
 

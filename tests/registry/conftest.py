@@ -20,7 +20,12 @@ from tests.registry.scripted import ScriptedServer, serve
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 # What depends on how a loop reports trouble is tested on the loop of the program, too.
-_ON_EVERY_LOOP = {"test_transport_failures.py", "test_transport_tls.py", "test_transport_cancellation.py"}
+_ON_EVERY_LOOP = {
+    "test_credentials_helpers.py",
+    "test_transport_cancellation.py",
+    "test_transport_failures.py",
+    "test_transport_tls.py",
+}
 _IN_VIRTUAL_TIME = {"test_auth.py", "test_auth_realms.py"}
 
 

@@ -128,6 +128,23 @@ async def test_helper_that_has_none_makes_it_anonymous(install: Install):
     assert await run_helper("mine", "registry.example") is None
 
 
+async def test_helper_that_ended_before_it_was_told_the_server_has_answered(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+):
+    """A busy program comes to telling it late; on any loop."""
+    install("quick", f"""echo '{{"Username": "ann", "Secret": "{SECRET}"}}'""")
+    loop = asyncio.get_running_loop()
+    start = loop.subprocess_exec
+
+    async def start_and_be_busy(*arguments: Any, **options: Any) -> Any:
+        transport, conversation = await start(*arguments, **options)
+        await conversation.ended
+        return transport, conversation
+
+    monkeypatch.setattr(loop, "subprocess_exec", start_and_be_busy)
+    assert await run_helper("quick", "registry.example") == Credentials("ann", SECRET)
+
+
 async def test_helper_that_does_not_read_may_answer(install: Install):
     """Some know only one registry."""
     install("mine", """exec 0<&-; echo '{"Username": "ann", "Secret": "pw"}'""")

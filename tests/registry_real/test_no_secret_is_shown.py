@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import json
+import os
 from pathlib import Path
 
 import httpx
 import yaml
 
 from exporter.registry import Credentials
+from tests.parts.certificates import Authority
 from tests.parts.exporter import Exporter, run
 from tests.parts.fixtures import StartRegistry
 from tests.parts.token_service import TokenService
@@ -19,7 +21,9 @@ from tests.registry_real.walking import put
 PASSWORD = "p4ss'w\"ö rd$"
 WRONG = "wr0ng-0ne"
 IDENTITY = "1dentity-t0ken"
-SECRETS = (PASSWORD, WRONG, IDENTITY)
+HELPED = "h3lped-0ut"
+IN_ADDRESS = "1n-the-address"
+SECRETS = (PASSWORD, WRONG, IDENTITY, HELPED, IN_ADDRESS)
 
 
 def spellings(*secrets: str) -> set[str]:
@@ -30,9 +34,9 @@ def spellings(*secrets: str) -> set[str]:
 
 
 async def test_program_shows_no_secret_at_debug_level(
-    tokens: TokenService, start_registry: StartRegistry, tmp_path: Path
+    tokens: TokenService, start_registry: StartRegistry, authority: Authority, tmp_path: Path
 ):
-    """Nor do the metrics, the page, a probe's document, or the complaint about a wrong configuration."""
+    """Nor do metrics, page, a probe's document, `check-config`, or complaints about wrong settings."""
     tokens.users, tokens.identity_tokens = {"ann": PASSWORD}, {IDENTITY: "ann"}
     tokens.lifetime = 2.0
     users = Htpasswd(tmp_path / "htpasswd")
@@ -52,6 +56,13 @@ async def test_program_shows_no_secret_at_debug_level(
         "refused.json": {"identitytoken": WRONG},
     }.items():
         (tmp_path / name).write_text(json.dumps({"auths": {behind_tokens.host: entry}}))
+    (tmp_path / "helper.json").write_text(json.dumps({"credHelpers": {behind_password.host: "of-tests"}}))
+    helper = tmp_path / "docker-credential-of-tests"
+    answer = json.dumps({"Username": "ann", "Secret": HELPED})
+    helper.write_text(f"#!/bin/sh\necho '{HELPED} is what I know' >&2\necho '{answer}'\n")
+    helper.chmod(0o700)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    certified = authority.issue("exporter.example")
     registries = [
         {"url": behind_password.url, "username": "ann", "password_file": "right"},
         {"url": behind_password.url, "username": "ann", "password_file": "wrong"},
@@ -61,6 +72,8 @@ async def test_program_shows_no_secret_at_debug_level(
         {"url": behind_tokens.url, "docker_config": "identity.json"},
         {"url": behind_tokens.url, "docker_config": "refused.json"},
         {"url": "http://127.0.0.1:1", "username": "ann", "password_file": "right"},
+        {"url": behind_password.url, "docker_config": "helper.json"},
+        {"url": "https://127.0.0.1:1", "client_certificate_file": str(certified.both)},
     ]
     config = tmp_path / "config.yml"
     config.write_text(
@@ -68,7 +81,7 @@ async def test_program_shows_no_secret_at_debug_level(
     )
     arguments = (f"--config={config}", "--log-level=debug")
 
-    exporter = await asyncio.to_thread(Exporter, tmp_path, *arguments)
+    exporter = await asyncio.to_thread(Exporter, tmp_path, *arguments, environment=environment)
     with exporter:
         await exporter.wait_for_cycles(2 * len(registries))
         # Quick registries have many cycles while a slow one has its first.
@@ -83,14 +96,20 @@ async def test_program_shows_no_secret_at_debug_level(
         }
         async with httpx.AsyncClient(base_url=exporter.url, trust_env=False) as client:
             shown = [(await client.get(path)).text for path in ("/metrics", "/")]
-    status, probed = await asyncio.to_thread(run, "probe", "--output=json", *arguments, folder=tmp_path)
+    status, probed = await asyncio.to_thread(
+        run, "probe", "--output=json", *arguments, folder=tmp_path, environment=environment
+    )
+    checked, printed = await asyncio.to_thread(run, "check-config", *arguments, folder=tmp_path)
+    in_address = f"--registry=http://ann:{IN_ADDRESS}@{behind_password.host}"
+    unwanted, objections = await asyncio.to_thread(run, "probe", in_address, folder=tmp_path)
     (tmp_path / "refused.json").write_text(f'{{"auths": {{"{behind_tokens.host}": {{"auth": "{WRONG}"')
     (tmp_path / "right").write_text(f"{PASSWORD}\n{PASSWORD}\n")
     refused, complaints = await asyncio.to_thread(run, "probe", *arguments, folder=tmp_path)
 
-    assert accessible == {f"r{n}": float(n in {0, 2, 4, 5}) for n in range(8)}
-    assert (status, refused) == (3, 2)
-    said = "\n".join([*shown, *exporter.process.lines, *probed, *complaints])
+    assert accessible == {f"r{n}": float(n in {0, 2, 4, 5}) for n in range(10)}
+    assert (status, checked, unwanted, refused) == (3, 0, 2, 2)
+    said = "\n".join([*shown, *exporter.process.lines, *probed, *printed, *objections, *complaints])
     assert len(tokens.given) > 10
     assert "refused.json" in said
-    assert [secret for secret in spellings(*SECRETS) | set(tokens.given) if secret in said] == []
+    key = [line for line in certified.key.read_text().splitlines() if "-----" not in line]
+    assert [secret for secret in spellings(*SECRETS) | {*tokens.given, *key} if secret in said] == []
