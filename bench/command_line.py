@@ -27,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         delay=given.delay / 1000,
         hey_requests=given.hey_requests,
         curl_requests=given.curl_requests,
+        scrape_repositories=given.scrape_repositories,
         scale_references=given.references,
         scale_factors=given.factors,
         layer_mebibytes=given.layer,
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         ("runs", _DEFAULTS.runs, "runs"),
         ("hey-requests", _DEFAULTS.hey_requests, "requests of each kind that hey makes"),
         ("curl-requests", _DEFAULTS.curl_requests, "requests that curl makes"),
+        ("scrape-repositories", _DEFAULTS.scrape_repositories, "repositories of the scraped metrics"),
         ("layer", _DEFAULTS.layer_mebibytes, "MiB of the layer that is read whole"),
         ("references", _DEFAULTS.scale_references, "references of the smallest registry of scale"),
     ):

@@ -11,7 +11,8 @@ class Options:
 
     `scale_references` is how many references the smallest registry of the scale scenario has, and
     `scale_factors` by how much each of its registries is larger than that one. `layer_mebibytes` is the size
-    of the layer that is read whole.
+    of the layer that is read whole. `scrape_repositories`
+    is how many repositories the scraped metrics tell of.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -20,6 +21,7 @@ class Options:
     delay: float = 0.05
     hey_requests: int = 2000
     curl_requests: int = 200
+    scrape_repositories: int = 10_000
     scale_references: int = 10_000
     scale_factors: tuple[int, ...] = (1, 10, 100)
     layer_mebibytes: int = 2048

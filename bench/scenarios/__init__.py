@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from bench.options import Options
 from bench.results import Result
-from bench.scenarios import ceiling, latency, registry, scale, whole
+from bench.scenarios import ceiling, latency, registry, scale, scrape, whole
 
 Scenario: TypeAlias = Callable[[Options], Result]
 
@@ -15,6 +15,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
         "registry": registry.run,
         "ceiling": ceiling.run,
         "latency": latency.run,
+        "scrape": scrape.run,
         "whole": whole.run,
         "scale": scale.run,
     }

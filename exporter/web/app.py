@@ -1,5 +1,6 @@
 """The routes of the daemon."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from typing import Final
@@ -13,6 +14,7 @@ from exporter.web.negotiation import accepts_gzip, best_format
 from exporter.web.page import StatusPage
 
 _STYLE: Final = files("exporter.web").joinpath("templates", "style.css").read_bytes()
+_LARGEST_PIECE: Final = 2**18  # bytes that are copied at once
 _HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -70,14 +72,16 @@ class _Routes:
     async def style(self, _request: web.Request) -> web.Response:
         return web.Response(body=_STYLE, content_type="text/css", charset="utf-8")
 
-    async def metrics(self, request: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
         wanted = best_format(_header(request, hdrs.ACCEPT))
         compress = accepts_gzip(_header(request, hdrs.ACCEPT_ENCODING))
         body = await self._metrics.scrape(wanted, request.query.getall("name[]", []), compress=compress)
-        headers = {hdrs.CONTENT_TYPE: wanted.value, hdrs.VARY: "Accept, Accept-Encoding"}
+        headers: dict[str, str] = {hdrs.CONTENT_TYPE: wanted.value, hdrs.VARY: "Accept, Accept-Encoding"}
         if compress:
             headers[hdrs.CONTENT_ENCODING] = "gzip"
-        return web.Response(body=body, headers=headers)
+        if len(body) <= _LARGEST_PIECE or request.method == hdrs.METH_HEAD:
+            return web.Response(body=body, headers=headers)
+        return await _in_pieces(request, body, headers)
 
     async def healthy(self, _request: web.Request) -> web.Response:
         return web.Response(text="healthy\n")
@@ -95,6 +99,20 @@ class _Routes:
         if problems is not None:
             return web.Response(status=500, text=f"failed to reload the configuration:\n{problems}\n")
         return web.Response(text="reloaded\n")
+
+
+async def _in_pieces(request: web.Request, body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Send a large body so that the loop gets on with other things in between."""
+    response = web.StreamResponse(headers=headers)
+    response.content_length = len(body)
+    await response.prepare(request)
+    rest = memoryview(body)
+    while rest:
+        await response.write(rest[:_LARGEST_PIECE])
+        rest = rest[_LARGEST_PIECE:]
+        await asyncio.sleep(0)  # a reader that is fast enough never makes `write` wait
+    await response.write_eof()
+    return response
 
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:

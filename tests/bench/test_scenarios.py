@@ -19,6 +19,7 @@ TINY = Options(
     delay=0.002,
     hey_requests=20,
     curl_requests=5,
+    scrape_repositories=3,
     scale_references=100,
     scale_factors=(1, 2),
     layer_mebibytes=1,
@@ -27,6 +28,7 @@ BESIDE = {
     "registry": ["floor", "bare aiohttp", "limit by hey", "one curl a request, 5 of them"],
     "ceiling": ["floor", "bare aiohttp", "limit by hey"],
     "latency": ["55 x 2 ms / 4"],
+    "scrape": ["allowed", "plain scrape"],
     "whole": ["curl and sha256sum", "most"],
     "scale": ["120 references", "requests"],
 }
@@ -60,7 +62,7 @@ def test_what_was_measured_is_printed_and_written(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["walk"], "walk is none of registry, ceiling, latency, whole, scale"),
+        (["walk"], "walk is none of registry, ceiling, latency, scrape, whole, scale"),
         (["--runs=0"], "0 is not a number from 1 on"),
         (["--factors=1,x"], "--factors"),
     ],

@@ -136,6 +136,30 @@ async def test_metrics_as_prometheus_asks_for_them(site: Site, client: TestClien
     assert "registry_integrity_cycles" in [family.name for family in text_string_to_metric_families(text)]
 
 
+async def test_a_large_exposition_is_sent_in_pieces(
+    site: Site, client: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    """All of it arrives, and no piece is so large that nothing else runs for long."""
+    pieces: list[int] = []
+    write = web.StreamResponse.write
+
+    async def counting(self: web.StreamResponse, data: memoryview) -> None:
+        pieces.append(len(data))
+        await write(self, data)
+
+    monkeypatch.setattr(web.StreamResponse, "write", counting)
+    names = [f"team/{'x' * 100}-{number}" for number in range(1000)]
+    many = {name: RepositoryReport(name, walked=True, checked=dict.fromkeys(Kind, 0)) for name in names}
+    await site.publish(report(repositories=many))
+    response = await client.get("/metrics")
+    body = await response.read()
+    assert response.headers["Content-Length"] == str(len(body)) == str(sum(pieces))
+    assert (max(pieces), len(pieces)) == (2**18, -(-len(body) // 2**18))
+    assert body.count(b"registry_integrity_tags{") == 1000
+    assert (await client.head("/metrics")).status == 200
+    assert sum(pieces) == len(body)
+
+
 async def test_names_limit_the_answer(client: TestClient):
     """`name[]` may be given several times."""
     response = await client.get(
