@@ -11,8 +11,7 @@ class Options:
 
     `scale_references` is how many references the smallest registry of the scale scenario has, and
     `scale_factors` by how much each of its registries is larger than that one. `layer_mebibytes` is the size
-    of the layer that is read whole. `scrape_repositories`
-    is how many repositories the scraped metrics tell of.
+    of the layer that is read whole, `scrape_repositories` how many repositories the scraped metrics tell of.
     """
 
     shape: Shape = field(default_factory=Shape)

@@ -62,7 +62,18 @@ unless on (registry) (
   last_over_time(registry_integrity_shard_info[1h] offset 1h)
 )"""
 UNLESS_UNVERIFIED = f'unless on (registry) ALERTS{{alertname="{UNVERIFIED}"}}'
-NEVER_COMPLETE = "unless on (job, instance, pod, registry) registry_integrity_last_success_timestamp_seconds"
+NEVER_COMPLETE = (
+    "unless on (job, instance, pod, shard, registry) registry_integrity_last_success_timestamp_seconds"
+)
+PUSHED = {
+    rule: f"or\n{indent}registry_integrity_shard_info\n{indent}* ignoring (shards) group_left () {metric}"
+    for rule, indent, metric in [
+        (DISTINCT, " " * 6, "registry_integrity_repositories"),
+        (LARGEST_SHARE, " " * 4, "registry_integrity_repositories"),
+        (LAST_RUN, " " * 2, "registry_integrity_last_run_timestamp_seconds"),
+        (MISSING, " " * 4, "registry_integrity_shards"),
+    ]
+}
 LOOKED_AT = re.compile(r"alertname: (\w+)")
 
 
@@ -134,6 +145,8 @@ MUTANTS = [
     Mutant(INACCESSIBLE, "expr", "min by", "max by"),
     Mutant(INACCESSIBLE, "expr", "(registry)", "(registry, instance)"),
     Mutant(INACCESSIBLE, "expr", "== 0", "== 1"),
+    *(Mutant(rule, "expr", pushed, "") for rule, pushed in PUSHED.items()),
+    *(Mutant(rule, "expr", '{shard=""}', "") for rule in PUSHED),
     Mutant(DISTINCT, "expr", "max by", "sum by"),
     Mutant(DISTINCT, "expr", "registry, repository", "registry, repository, instance"),
     Mutant(DISTINCT, "expr", "> 0", ">= 0"),
@@ -214,7 +227,7 @@ MUTANTS = [
     Mutant(STALE, "expr", ">= 3", ">= 2"),
     Mutant(STALE, "expr", ">= 3", ">= 4"),
     Mutant(STALE, "expr", NEVER_COMPLETE, ""),
-    Mutant(STALE, "expr", NEVER_COMPLETE, NEVER_COMPLETE.replace("job, instance, pod, ", "")),
+    Mutant(STALE, "expr", NEVER_COMPLETE, NEVER_COMPLETE.replace("job, instance, pod, shard, ", "")),
     Mutant(STALE, "expr", "== 0", "== -1"),
     Mutant(STALE, "expr", UNLESS_UNVERIFIED, ""),
     Mutant(STALE, "expr", '"}', '", alertstate="firing"}'),
