@@ -40,7 +40,8 @@ def test_a_scenario_measures_what_it_says(name: str):
     result = SCENARIOS[name](TINY)
     assert list(dict.fromkeys(row.other.partition(":")[0] for row in result.rows)) == BESIDE[name]
     assert all(row.met for row in result.rows if row.goal == EXACTLY)
-    assert all(row.ratio > 0 for row in result.rows)
+    # A loop that is never held up has no lag.
+    assert all(row.ratio > 0 for row in result.rows if "lag" not in row.what)
     json.dumps(result.measured)
 
 
