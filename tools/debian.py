@@ -49,6 +49,7 @@ PROGRAMS = MappingProxyType(
         program.name: program
         for program in (
             _program("docker-registry", "docker-registry"),
+            _program("git", "git"),
             _program("prometheus", "prometheus"),
             _program("prometheus", "promtool"),
             _program("prometheus-alertmanager", "alertmanager", "prometheus-alertmanager", "alertmanager"),

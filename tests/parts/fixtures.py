@@ -10,6 +10,7 @@ import pytest
 from sample.registry import DockerRegistry, RegistryOptions
 from sample.registry_program import InstalledRegistry
 from tests.parts.alertmanager import Alertmanager
+from tests.parts.certificates import Authority
 from tests.parts.nginx import Nginx
 from tests.parts.programs import find_program
 from tests.parts.prometheus import Prometheus
@@ -54,6 +55,12 @@ class StartAnswers(Protocol):
 
 class StartNginx(Protocol):
     def __call__(self, body: str, *, http: str = "", tls: tuple[Path, Path] | None = None) -> Nginx: ...
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate authority that nobody trusts yet."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts.programs import find_program
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # Put together here, so that this file does not hold them either.
@@ -36,18 +38,19 @@ FORBIDDEN = {
 }
 
 
-def repository_files() -> list[Path]:
-    """Return every file that git tracks or would take with `git add --all`."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
+@pytest.fixture
+def repository_files(tmp_path: Path) -> list[Path]:
+    """Every file that git would take with `git add --all`, whether or not this is a checkout."""
+    git = [find_program("git"), f"--git-dir={tmp_path}/aside", f"--work-tree={ROOT}"]
+    subprocess.run([*git, "init", "--quiet"], check=True, capture_output=True)
     listing = subprocess.run(
-        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        [*git, "ls-files", "-z", "--others", "--exclude-standard"],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
-    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return [ROOT / name for name in listing.stdout.split("\0") if name]
 
 
 def offences(text: str) -> list[str]:
@@ -60,11 +63,11 @@ def offences(text: str) -> list[str]:
     ]
 
 
-def test_no_file_holds_what_it_may_not():
+def test_no_file_holds_what_it_may_not(repository_files: list[Path]):
     """No package registry's host, no path of somebody's machine, nothing left for later."""
     found = [
         f"{path.relative_to(ROOT)}:{offence}"
-        for path in repository_files()
+        for path in repository_files
         for offence in offences(path.read_text(errors="replace"))
     ]
     assert found == []

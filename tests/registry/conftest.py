@@ -3,12 +3,9 @@
 import asyncio
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cache
-from pathlib import Path
 
 import pytest
 import stamina
@@ -16,6 +13,7 @@ import uvloop
 
 from exporter.registry import Errand, RegistryClient, open_client
 from tests.integrity.virtual_time import VirtualTimeLoop
+from tests.parts.certificates import Authority
 from tests.registry.scripted import ScriptedServer, serve
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
@@ -89,8 +87,6 @@ def refusing() -> Iterator[str]:
 @pytest.fixture
 def never_connecting() -> Iterator[str]:
     """An address whose queue of connections is full, so that no other can be made, nor is refused."""
-    if sys.platform != "linux":
-        pytest.skip("other systems answer a full queue in another way")
     with ExitStack() as sockets:
         full = sockets.enter_context(socket.socket())
         full.bind(("127.0.0.1", 0))
@@ -102,28 +98,8 @@ def never_connecting() -> Iterator[str]:
         yield f"127.0.0.1:{full.getsockname()[1]}"
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of 127.0.0.1 with its key, signed by nobody else."""
-    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=registry"),
-            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", file, "-out", file.with_suffix(".crt")),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    with file.open("ab") as both:
-        both.write(file.with_suffix(".crt").read_bytes())
-    return file
-
-
 @pytest.fixture
-async def tls_server(certificate: Path) -> AsyncIterator[ScriptedServer]:
-    """A server that speaks TLS."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    async with serve(context) as scripted:
+async def tls_server(authority: Authority) -> AsyncIterator[ScriptedServer]:
+    """A server that speaks TLS, for 127.0.0.1."""
+    async with serve(authority.issue("127.0.0.1").server_context()) as scripted:
         yield scripted

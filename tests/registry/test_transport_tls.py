@@ -1,11 +1,10 @@
 """TLS: agreed on, or no connection."""
 
-from pathlib import Path
-
 import pytest
 
 from exporter.registry import Errand, TimedOutError, open_client
 from exporter.registry.errors import NotConnectedError
+from tests.parts.certificates import Authority
 from tests.registry.failure import failure
 from tests.registry.scripted import ScriptedServer, reply, serve
 
@@ -13,10 +12,10 @@ NOT_AGREED = (NotConnectedError, "GET /v2/ failed: TLS could not be agreed on")
 
 
 async def test_trusted_certificate_is_accepted(
-    tls_server: ScriptedServer, certificate: Path, monkeypatch: pytest.MonkeyPatch, errand: Errand
+    tls_server: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch, errand: Errand
 ):
     """Trust is the system's; a file of the operator's can replace it."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     tls_server.answer("GET /v2/", reply(200))
     async with open_client(tls_server.url) as client:
         await client.ping(errand)
@@ -31,10 +30,10 @@ async def test_unknown_certificate_is_refused(tls_server: ScriptedServer, errand
 
 
 async def test_certificate_of_another_host_is_refused(
-    tls_server: ScriptedServer, certificate: Path, monkeypatch: pytest.MonkeyPatch, errand: Errand
+    tls_server: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch, errand: Errand
 ):
     """Trusted or not."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     async with open_client(tls_server.url.replace("127.0.0.1", "localhost")) as client:
         assert await failure(client.ping(errand)) == NOT_AGREED
     assert tls_server.lines == []

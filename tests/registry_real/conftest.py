@@ -7,7 +7,6 @@ import pytest
 import stamina
 import uvloop
 
-from tests.parts.certificates import Authority
 from tests.parts.token_service import TokenService, serve_tokens
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
@@ -29,12 +28,6 @@ def no_waiting() -> Iterator[None]:
     with stamina.set_testing(testing=True, attempts=100, cap=True):
         yield
     stamina.instrumentation.set_on_retry_hooks(None)
-
-
-@pytest.fixture
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """A certificate authority that nobody trusts yet."""
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
