@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import socket
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,15 +51,14 @@ async def start_server(app: web.Application, host: str, port: int) -> Server:
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT, logger=_ServerLogger("aiohttp.server")
     )
-    try:
+    async with AsyncExitStack() as unless_started:
+        for listening in sockets:
+            unless_started.callback(listening.close)
+        unless_started.push_async_callback(runner.cleanup)
         await runner.setup()
         for listening in sockets:
             await web.SockSite(runner, listening).start()
-    except BaseException:
-        await runner.cleanup()
-        for listening in sockets:
-            listening.close()
-        raise
+        unless_started.pop_all()
     addresses = tuple(_written(*listening.getsockname()[:2]) for listening in sockets)
     return Server(addresses, sockets[0].getsockname()[1], runner)
 
@@ -91,20 +91,20 @@ async def _listen_at(host: str, port: int) -> list[socket.socket]:
     )
     sockets: list[socket.socket] = []
     unavailable: OSError | None = None
-    try:
+    with ExitStack() as unless_all:
         for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
             # A name with several addresses is served on one port, whichever the first one was given.
             chosen = sockets[0].getsockname()[1] if sockets else port
             try:
-                sockets.append(socket.create_server((address[0], chosen, *address[2:]), family=family))
+                listening = socket.create_server((address[0], chosen, *address[2:]), family=family)
             except OSError as error:
                 if error.errno not in _NO_SUCH_FAMILY:
                     raise
                 unavailable = error
-    except BaseException:
-        for listening in sockets:
-            listening.close()
-        raise
+            else:
+                sockets.append(listening)
+                unless_all.callback(listening.close)
+        unless_all.pop_all()
     if unavailable is not None and not sockets:
         raise unavailable
     return sockets
