@@ -141,7 +141,7 @@ async def test_who_asked_by_head_while_the_proof_was_under_way_asks_again():
 
 
 class SlowFirst(httpx.AsyncBaseTransport):
-    """Lets the first last-byte request for a blob take an hour less than the timeout."""
+    """Lets the first last-byte request for a blob take a second less than the timeout."""
 
     def __init__(self, registry: ScriptedRegistry, digest: str) -> None:
         self._registry, self._digest, self._first = registry, digest, True

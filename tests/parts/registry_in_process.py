@@ -12,7 +12,7 @@ from sample.push import Pushed, push
 from sample.registry import Access, RegistryOptions
 from sample.storage import Storage
 from tests.parts.distribution.answers import Answer, Question
-from tests.parts.distribution.errors import PanicError
+from tests.parts.distribution.errors import NotModelledError, PanicError
 from tests.parts.distribution.garbage import GarbageCollector
 from tests.parts.distribution.service import Service
 from tests.parts.memory_storage import MemoryStorage
@@ -30,7 +30,7 @@ class InProcessRegistry:
     def __init__(self, options: RegistryOptions | None = None, storage: Storage | None = None) -> None:
         self.options = options or RegistryOptions()
         if self.options.more:
-            raise NotImplementedError("more configuration than cache and delete")
+            raise NotModelledError("more configuration than cache and delete")
         self.storage: Storage = storage or MemoryStorage()
         self.damage = Damage(self.storage)
         self.host = "registry.invalid"  # a name that never resolves: nothing real is asked by mistake

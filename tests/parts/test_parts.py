@@ -9,6 +9,7 @@ from sample import content as c
 from sample.registry import RegistryOptions
 from sample.storage import FolderStorage
 from tests.parts.access import counts
+from tests.parts.distribution.errors import NotModelledError
 from tests.parts.programs import MissingProgram, find_program
 from tests.parts.registry_in_process import InProcessRegistry
 from tests.parts.waiting import wait_until
@@ -81,7 +82,7 @@ async def test_requests_in_process_run_beside_each_other() -> None:
 
 
 def test_more_than_the_model_knows_is_refused() -> None:
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotModelledError):
         InProcessRegistry(RegistryOptions(more={"auth": {}}))
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -221,47 +221,42 @@ async def read(pipe: Path) -> list[int]:
     return [int(pid) for pid in (await asyncio.to_thread(pipe.read_text)).split()]
 
 
+GiveUp = Callable[[str], Awaitable[list[int]]]
+
+
+@pytest.fixture
+def give_up(install: Install, tmp_path: Path, patience: Patience, says_pids: Path) -> GiveUp:
+    """Run a helper until it is given up; returns the process ids that it wrote into PIPE."""
+
+    async def run_out(script: str) -> list[int]:
+        install("mine", script.replace("PIPE", f'"{says_pids}"'))
+        task = asyncio.create_task(trouble(config(tmp_path, credsStore="mine")))
+        pids = await read(says_pids)
+        await patience.run_out()
+        assert await task == "docker-credential-mine did not answer within 30 s"
+        return pids
+
+    return run_out
+
+
 @pytest.mark.parametrize(
     "script",
-    ["sleep 1000 & echo $! $$ > PIPE; wait", "exec > PIPE; echo $$; exec 1>&-; exec sleep 1000"],
-    ids=["with a child", "silent"],
+    [
+        "sleep 1000 & echo $! $$ > PIPE; wait",
+        "exec > PIPE; echo $$; exec 1>&-; exec sleep 1000",
+        "sleep 1000 & echo $! > PIPE; exit 0",
+    ],
+    ids=["with a child", "silent", "gone, but for a child with its output"],
 )
-async def test_helper_that_hangs_is_ended_with_all_it_started(
-    script: str, install: Install, tmp_path: Path, patience: Patience, says_pids: Path
-):
+async def test_helper_that_hangs_is_ended_with_all_it_started(script: str, give_up: GiveUp):
     """Whoever waited is told."""
-    install("mine", script.replace("PIPE", f'"{says_pids}"'))
-    task = asyncio.create_task(trouble(config(tmp_path, credsStore="mine")))
-    pids = await read(says_pids)
-    await patience.run_out()
-    assert await task == "docker-credential-mine did not answer within 30 s"
-    for pid in pids:
+    for pid in await give_up(script):
         await ended(pid)
 
 
-async def test_helper_that_leaves_a_child_with_its_output_is_not_waited_for(
-    install: Install, tmp_path: Path, patience: Patience, says_pids: Path
-):
-    """It ended, but its output did not."""
-    install("mine", f'sleep 1000 & echo $! > "{says_pids}"; exit 0')
-    task = asyncio.create_task(trouble(config(tmp_path, credsStore="mine")))
-    pids = await read(says_pids)
-    await patience.run_out()
-    assert await task == "docker-credential-mine did not answer within 30 s"
-    for pid in pids:
-        await ended(pid)
-
-
-async def test_helper_whose_child_went_its_own_way_is_not_waited_for(
-    install: Install, tmp_path: Path, patience: Patience, says_pids: Path
-):
+async def test_helper_whose_child_went_its_own_way_is_not_waited_for(give_up: GiveUp):
     """Nothing ends it, and it holds the output."""
-    install("mine", f'setsid sleep 1000 & echo $! > "{says_pids}"; exit 0')
-    task = asyncio.create_task(trouble(config(tmp_path, credsStore="mine")))
-    pids = await read(says_pids)
-    await patience.run_out()
-    assert await task == "docker-credential-mine did not answer within 30 s"
-    for pid in pids:
+    for pid in await give_up("setsid sleep 1000 & echo $! > PIPE; exit 0"):
         os.kill(pid, signal.SIGKILL)
 
 

@@ -154,11 +154,13 @@ async def test_a_link_to_another_digest(shared: Twins, repository: str) -> None:
 
 
 async def test_deleting(shared: Twins, repository: str) -> None:
-    """A deleted manifest takes its tags with it; a deleted blob is gone for this repository."""
+    """A manifest takes its tags along, a blob is gone for this repository alone, and no tag can be deleted."""
     content = c.multi_platform(repository)
     await shared.push(repository, content, TAG, "second")
     layer = content.manifests[0].layers[0].digest
     questions = [
+        Question("DELETE", f"/v2/{repository}/manifests/{TAG}"),
+        Question("DELETE", f"/v2/{repository}/manifests/unknown"),
         Question("DELETE", f"/v2/{repository}/blobs/{layer}"),
         Question("DELETE", f"/v2/{repository}/blobs/{layer}"),
         Question("DELETE", f"/v2/{repository}/manifests/{content.manifests[0].digest}"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tests.parts.distribution.answers import Answer, Handler, Question
 from tests.parts.distribution.blobs import BlobStore, Stat, is_digest
-from tests.parts.distribution.errors import Refusal, UnknownBlobError, UnknownError
+from tests.parts.distribution.errors import NotModelledError, Refusal, UnknownBlobError, UnknownError
 from tests.parts.distribution.ranges import serve_content
 
 
@@ -30,7 +30,7 @@ class BlobService:
 
     def _get(self, question: Question, name: str, digest: str) -> Answer:
         if any(header.startswith("if-") for header in question.headers):
-            raise NotImplementedError("conditions on a blob")
+            raise NotModelledError("conditions on a blob")
         try:
             linked = self._store.stat_blob(name, digest)
         except UnknownBlobError:

@@ -43,6 +43,13 @@ class Problem:
         return document if self.detail is None else {**document, "detail": self.detail}
 
 
+class NotModelledError(Exception):
+    """What is asked is none of what the model is compared with the real registry in.
+
+    It refuses rather than guess: a test that needs this has to be run on the real one.
+    """
+
+
 class Refusal(Exception):  # noqa: N818 - an answer as good as any
     """An answer of the registry that is an error."""
 

@@ -11,6 +11,7 @@ from tests.parts.distribution.answers import Answer, Handler, Question
 from tests.parts.distribution.blobs import MANIFEST_LINKS, BlobStore, is_digest
 from tests.parts.distribution.errors import (
     InvalidDigestError,
+    NotModelledError,
     Problem,
     Refusal,
     UnknownBlobError,
@@ -111,10 +112,10 @@ class ManifestService:
         return []
 
     def _delete(self, name: str, reference: str) -> Answer:
-        if not is_digest(reference):
-            raise NotImplementedError("deleting by tag")
         if not self._may_delete:
             raise Refusal.of("UNSUPPORTED")
+        if not is_digest(reference):
+            raise Refusal.of("DIGEST_INVALID")
         try:
             self._store.stat_linked(name, reference, MANIFEST_LINKS)
         except UnknownBlobError:
@@ -140,4 +141,4 @@ def _check_accept(question: Question, parsed: Parsed, *, by_tag: bool) -> None:
         message = f"OCI {one} found, but accept header does not support OCI {many}"
         raise Refusal.of("MANIFEST_UNKNOWN", message=message)
     if by_tag and parsed.media_type in (types.DOCKER_MANIFEST, types.DOCKER_INDEX):
-        raise NotImplementedError("rewriting as schema 1")
+        raise NotModelledError("rewriting as schema 1")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sample import media_types as types
-from tests.parts.distribution.errors import PanicError, UnknownError
+from tests.parts.distribution.errors import NotModelledError, PanicError, UnknownError
 from tests.parts.distribution.go_json import unmarshal
 
 DESCRIPTOR: dict[str, Any] = {
@@ -58,7 +58,7 @@ def parse_stored(data: bytes) -> Parsed:
     versioned = unmarshal(data, VERSIONED)
     schema, declared = versioned.get("schemaVersion", 0), versioned.get("mediaType", "")
     if schema == 1:
-        raise NotImplementedError("schema 1: the registry would sign it anew")
+        raise NotModelledError("schema 1: the registry would sign it anew")
     if schema != 2:
         raise UnknownError
     if declared == types.DOCKER_MANIFEST:
@@ -89,7 +89,7 @@ def parse_pushed(data: bytes, content_type: str) -> Parsed:
     if content_type == types.DOCKER_MANIFEST:
         _refuse_type(declared, types.DOCKER_MANIFEST)
         return _image(data, DOCKER_IMAGE, declared, declared)
-    raise NotImplementedError(f"pushing {content_type}: the registry takes it for schema 1")
+    raise NotModelledError(f"pushing {content_type}: the registry takes it for schema 1")
 
 
 def _undeclared(data: bytes) -> Parsed:

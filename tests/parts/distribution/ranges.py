@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from tests.parts.distribution.answers import Answer, text_error
+from tests.parts.distribution.errors import NotModelledError
 
 _SPEC = re.compile(r"\s*(\d*)\s*-\s*(\d*)\s*")
 
@@ -61,7 +62,7 @@ def parse_range(asked: str, size: int) -> Span | None:
     if not asked.startswith("bytes="):
         raise InvalidRangeError
     if "," in asked:
-        raise NotImplementedError("several ranges at once")
+        raise NotModelledError("several ranges at once")
     spec = asked.removeprefix("bytes=").strip()
     if not spec:
         return None
