@@ -154,7 +154,7 @@ async def test_a_link_to_another_digest(shared: Twins, repository: str) -> None:
 
 
 async def test_deleting(shared: Twins, repository: str) -> None:
-    """A manifest takes its tags along, a blob is gone for this repository alone, and no tag can be deleted."""
+    """A manifest takes its tags along, a blob is gone for this repository alone, no tag can be deleted."""
     content = c.multi_platform(repository)
     await shared.push(repository, content, TAG, "second")
     layer = content.manifests[0].layers[0].digest
