@@ -52,7 +52,14 @@ PROGRAMS = MappingProxyType(
             _program("git", "git"),
             _program("prometheus", "prometheus"),
             _program("prometheus", "promtool"),
-            _program("prometheus-alertmanager", "alertmanager", "prometheus-alertmanager", "alertmanager"),
+            # It reads its templates from the folder under /usr/share that its package installs.
+            _program(
+                "prometheus-alertmanager",
+                "alertmanager",
+                "prometheus-alertmanager",
+                "alertmanager",
+                unpackable=False,
+            ),
             _program("prometheus-alertmanager", "amtool"),
             _program("prometheus-pushgateway", "pushgateway", "prometheus-pushgateway", "pushgateway"),
             _program("nginx", "nginx"),
