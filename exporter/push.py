@@ -1,5 +1,6 @@
 """Where the metrics of `probe` go: to a Pushgateway, or into a file for node_exporter."""
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Mapping
@@ -77,7 +78,11 @@ class Pushgateway:
         auth = (self.credentials.username, self.credentials.password) if self.credentials else None
         headers = {"Content-Type": Format.TEXT.value}
         try:
-            answer = await client.request(method, address, content=text, headers=headers, auth=auth)
+            async with asyncio.timeout(self.timeout):
+                answer = await client.request(method, address, content=text, headers=headers, auth=auth)
+        except TimeoutError:
+            reason = f"it did not answer within {self.timeout:g} s"
+            raise _UnavailableError(f"cannot push to {self.url}: {reason}") from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise _UnavailableError(f"cannot push to {self.url}: {_in_a_line(reason)}") from None

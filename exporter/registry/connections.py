@@ -139,7 +139,7 @@ class _Pool(AiohttpTransport):
             ],
             data=content or None,
             allow_redirects=False,
-            timeout=_timeout(request.extensions.get("timeout", {}).get("connect")),
+            timeout=_timeout(*map(request.extensions.get("timeout", {}).get, ("connect", "read", "pool"))),
         )
         return httpx.Response(
             answer.status, headers=answer.raw_headers, stream=_Body(answer), request=request
@@ -147,8 +147,8 @@ class _Pool(AiohttpTransport):
 
 
 @lru_cache(maxsize=16)
-def _timeout(connect: float | None) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(sock_connect=connect)
+def _timeout(connect: float | None, read: float | None, pool: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(sock_connect=connect, sock_read=read, connect=pool)
 
 
 class _Body(httpx.AsyncByteStream):

@@ -1,5 +1,6 @@
 """Delivering metrics: to a real Pushgateway, to one that does as it is told, and into a file."""
 
+import asyncio
 import base64
 import os
 import re
@@ -27,11 +28,14 @@ class Gateway:
 
     def __init__(self) -> None:
         self.statuses = [200]
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self.pushes: list[tuple[str, str, str | None, bytes]] = []
 
     async def handle(self, request: web.Request) -> web.Response:
         authorization = request.headers.get("Authorization")
         self.pushes.append((request.method, request.raw_path, authorization, await request.read()))
+        await self.may_answer.wait()
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         headers = {"Location": "http://127.0.0.1:1/elsewhere"} if status == 307 else {}
         return web.Response(status=status, text="why\nnot", headers=headers)
@@ -151,6 +155,17 @@ async def test_refusals(gateway: tuple[Gateway, str], statuses: list[int], tries
         outcome = str(error)
     assert outcome == (f"cannot push to {url}: {told}" if told else None)
     assert len(it.pushes) == tries
+
+
+async def test_it_does_not_answer_in_time(gateway: tuple[Gateway, str]):
+    """A connection alone is not enough, and each try has its time."""
+    it, url = gateway
+    it.may_answer.clear()
+    with pytest.raises(DeliveryError) as caught:
+        await Pushgateway(url, "nightly", timeout=0.05).push({}, b"x 1\n", whole=True)
+    assert str(caught.value) == f"cannot push to {url}: it did not answer within 0.05 s"
+    assert len(it.pushes) == 4
+    it.may_answer.set()
 
 
 async def test_nobody_answers():
