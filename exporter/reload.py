@@ -158,19 +158,20 @@ class Reloader:
         """
         async with self._one_at_a_time:
             try:
-                changes = await self._change_to(await asyncio.to_thread(self._read))
+                settings = await asyncio.to_thread(self._read)
+                served = await self._registries.open(settings.registries)
             except (ConfigurationError, TransportOptionsError) as error:
                 return self._failed(str(error))
             except Exception:  # noqa: BLE001 - a bug in reading must not end what runs
-                _log.exception("reloading the configuration raised an error, which is a bug")
+                _log.exception("reading the configuration again raised an error, which is a bug")
                 return self._failed("an error that is a bug, which the log has")
+            changes = await self._change_to(settings, served)
             self._metrics.succeeded()
             _log.info("configuration reloaded", **changes)
             return None
 
-    async def _change_to(self, settings: Settings) -> dict[str, list[str]]:
-        served = await self._registries.open(settings.registries)
-        # From here on nothing can go wrong. Cycles that are yet to end may still mention the old secrets.
+    async def _change_to(self, settings: Settings, served: Sequence[Served]) -> dict[str, list[str]]:
+        # Cycles that are yet to end may still mention the old secrets.
         secrets = settings.secrets | self._settings.secrets
         configure_logging(settings.log_level, settings.log_format, secrets)
         for key in _NEED_A_RESTART:

@@ -15,6 +15,7 @@ from exporter.daemon import Cycle, Daemon, LastReports, LoopClock, ScheduledCycl
 from exporter.integrity.finding import Finding, Impact, Kind, Reason, Verdict
 from exporter.integrity.report import Outcome, RegistryKind, Report, RepositoryReport
 from exporter.oci import Digest
+from tests.program.running import while_running
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 GONE = Finding(
@@ -149,17 +150,9 @@ class Running:
     @asynccontextmanager
     async def daemon(self, *cycles: tuple[str, float, Cycle]) -> AsyncIterator[None]:
         """Run cycles (registry, interval, cycle) until the end of the block, and see that no task is left."""
-        before = asyncio.all_tasks()
-        stop = asyncio.Event()
         daemon = Daemon([ScheduledCycle(*cycle) for cycle in cycles], self.reports, self.watcher, self.clock)
-        running = asyncio.create_task(daemon.run(stop))
-        try:
+        async with while_running(daemon):
             yield
-        finally:
-            stop.set()
-            async with asyncio.timeout(5):
-                await running
-        assert asyncio.all_tasks() == before
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from exporter.reload import Reloader, ServedRegistries
 from exporter.settings import RegistrySettings
 from tests.parts.waiting import wait_until
 from tests.program.loading import SECRET, load
+from tests.program.running import while_running
 from tests.program.test_daemon import report
 
 TWO = """
@@ -110,19 +111,11 @@ class Serving:
     @asynccontextmanager
     async def serving(self, text: str) -> AsyncIterator[None]:
         """Serve until the end of the block; then see that nothing is left."""
-        before = asyncio.all_tasks()
         settings = load(self.file, text)
         self.reloader = Reloader(settings, lambda: load(self.file), self.registries, self.configuration)
         await self.registries.change_to(await self.registries.open(settings.registries))
-        stop = asyncio.Event()
-        running = asyncio.create_task(self.daemon.run(stop))
-        try:
+        async with while_running(self.daemon):
             yield
-        finally:
-            stop.set()
-            async with asyncio.timeout(5):
-                await running
-        assert asyncio.all_tasks() == before
         assert [walking.closed for walking in self.opened] == [1] * len(self.opened)
 
     async def reload(self, text: str) -> str | None:
@@ -285,7 +278,7 @@ async def test_a_bug_changes_nothing(it: Serving, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(it.reloader, "_read", fail)
         with capture_logs() as logs:
             assert await it.reloader.reload() == "an error that is a bug, which the log has"
-        assert logs[0]["event"] == "reloading the configuration raised an error, which is a bug"
+        assert logs[0]["event"] == "reading the configuration again raised an error, which is a bug"
         assert await it.successful() == (0, 0)
 
 
