@@ -21,13 +21,13 @@ from exporter.registry import (
     PasswordFile,
     Proxies,
     TransportOptions,
-    TransportOptionsError,
     cloud_credentials,
     is_loopback,
 )
+from exporter.settings.access import check_files, check_login, login_of, password_of, secrets_of
 from exporter.settings.lists import Hosts
-from exporter.settings.pushgateway import PushgatewaySettings, secrets_of
-from exporter.settings.secrets import read_secret, secrets_of_docker_config
+from exporter.settings.pushgateway import PushgatewaySettings
+from exporter.settings.secrets import secrets_of_docker_config
 from exporter.settings.selections import (
     SECTION,
     IgnoreRules,
@@ -194,12 +194,7 @@ class RegistryDefaults(BaseModel):
     @field_validator("password", mode="before")
     @classmethod
     def _read_password_file(cls, value: object, info: ValidationInfo) -> object:
-        path = info.data.get("password_file")
-        if path is None:
-            return value
-        if value is not None:
-            raise WrongValueError("expected a password or a password_file, not both")
-        return read_secret(path, "password_file")
+        return password_of(value, info.data.get("password_file"))
 
 
 class RegistrySettings(RegistryDefaults):
@@ -219,11 +214,7 @@ class RegistrySettings(RegistryDefaults):
 
     @model_validator(mode="after")
     def _check_credentials(self) -> Self:
-        if self.username is None and self.password is not None:
-            key = "password" if self.password_file is None else "password_file"
-            raise WrongValueError("expected a username beside it", key)
-        if self.username is not None and self.password is None:
-            raise WrongValueError("expected a password_file or a password beside it", "username")
+        check_login(self.username, self.password, self.password_file)
         for key, others in _INSTEAD_OF.items():
             for other in others:
                 if getattr(self, key) is not None and getattr(self, other) is not None:
@@ -239,11 +230,7 @@ class RegistrySettings(RegistryDefaults):
 
     @model_validator(mode="after")
     def _check_files(self) -> Self:
-        if self.ca_file or self.client_certificate_file or self.client_key_file:
-            try:
-                self.transport_options().check()
-            except TransportOptionsError as error:
-                raise WrongValueError(str(error), error.option) from error
+        check_files(self.transport_options())
         return self
 
     @model_validator(mode="after")
@@ -255,9 +242,7 @@ class RegistrySettings(RegistryDefaults):
     @property
     def credentials(self) -> Credentials | None:
         """The user and the password that were given at the start; None: there were none."""
-        if self.username is None or self.password is None:
-            return None
-        return Credentials(self.username, self.password.get_secret_value())
+        return login_of(self.username, self.password)
 
     @property
     def credential_source(self) -> CredentialSource:

@@ -1,13 +1,12 @@
 """The settings of the Pushgateway that `probe` sends its metrics to."""
 
-import base64
 import re
 from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from exporter.registry import Credentials, Proxies, TransportOptions, TransportOptionsError
-from exporter.settings.secrets import read_secret
+from exporter.registry import Credentials, Proxies, TransportOptions
+from exporter.settings.access import check_files, check_login, login_of, password_of, secrets_of
 from exporter.settings.selections import SECTION
 from exporter.settings.values import (
     Duration,
@@ -20,7 +19,7 @@ from exporter.settings.values import (
     text_like,
 )
 
-_SECTION: Final = "pushgateway"
+_SECTION: Final = "pushgateway."
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
@@ -69,33 +68,18 @@ class PushgatewaySettings(BaseModel):
     @field_validator("password", mode="before")
     @classmethod
     def _read_password_file(cls, value: object, info: ValidationInfo) -> object:
-        path = info.data.get("password_file")
-        if path is None:
-            return value
-        if value is not None:
-            raise WrongValueError("expected a password or a password_file, not both")
-        return read_secret(path, f"{_SECTION}.password_file")
+        return password_of(value, info.data.get("password_file"), _SECTION)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.username is None and self.password is not None:
-            key = "password" if self.password_file is None else "password_file"
-            raise WrongValueError("expected a username beside it", f"{_SECTION}.{key}")
-        if self.username is not None and self.password is None:
-            raise WrongValueError("expected a password_file or a password beside it", f"{_SECTION}.username")
-        if self.ca_file or self.client_certificate_file or self.client_key_file:
-            try:
-                self.transport_options().check()
-            except TransportOptionsError as error:
-                raise WrongValueError(str(error), f"{_SECTION}.{error.option}") from error
+        check_login(self.username, self.password, self.password_file, _SECTION)
+        check_files(self.transport_options(), _SECTION)
         return self
 
     @property
     def credentials(self) -> Credentials | None:
         """The user and the password; None: there are none."""
-        if self.username is None or self.password is None:
-            return None
-        return Credentials(self.username, self.password.get_secret_value())
+        return login_of(self.username, self.password)
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -111,9 +95,3 @@ class PushgatewaySettings(BaseModel):
             self.insecure_skip_verify,
             proxies or Proxies(),
         )
-
-
-def secrets_of(credentials: Credentials) -> frozenset[str]:
-    """Give what must never be logged: the password, and what Basic authentication makes of it."""
-    user, password = credentials.username, credentials.password
-    return frozenset({password, base64.b64encode(f"{user}:{password}".encode()).decode("ascii")})
