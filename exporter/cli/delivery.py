@@ -21,7 +21,7 @@ Probed = tuple[ProbedRegistry, Report]
 async def deliver(settings: Settings, proxies: Proxies, probed: Iterable[Probed]) -> bool:
     """Push the metrics, a group for each registry, and write them to the file; tell whether all arrived."""
     probed = tuple(probed)
-    pushes = []
+    gateway = None
     if settings.pushgateway.url is not None:
         gateway = Pushgateway(
             settings.pushgateway.url,
@@ -30,9 +30,10 @@ async def deliver(settings: Settings, proxies: Proxies, probed: Iterable[Probed]
             settings.pushgateway.credentials,
             settings.pushgateway.transport_options(proxies),
         )
-        pushes = [_push(gateway, one, settings) for one in probed]
     written = _write(settings, probed)
-    return all([written, *await asyncio.gather(*pushes)])
+    async with asyncio.TaskGroup() as group:
+        pushes = [group.create_task(_push(gateway, one, settings)) for one in probed if gateway is not None]
+    return written and all(push.result() for push in pushes)
 
 
 async def _push(gateway: Pushgateway, one: Probed, settings: Settings) -> bool:
