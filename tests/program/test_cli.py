@@ -24,6 +24,7 @@ from exporter.cli import commands
 from exporter.settings import variable_of
 from tests.parts.fixtures import StartPushgateway
 from tests.parts.set_answers import Answers, SetAnswers
+from tests.parts.terminal import run_on_terminal
 
 SECRET = "correct-horse-battery-staple"
 BROKEN = {
@@ -368,22 +369,11 @@ def test_nobody_reads(
 def test_table_on_a_terminal(start: Callable[[Answers], SetAnswers]):
     """A real terminal of 80 columns gets colors and lines that fit."""
     registry = start(BROKEN)
-    command = " ".join([*COMMAND, "probe", f"--registry=one={registry.url}", "--log-level=error"])
-    terminal, end = os.openpty()
-    variables = environment(TERM="xterm-256color", COLUMNS="80")
-    with subprocess.Popen(command.split(), env=variables, stdout=end, stderr=end, stdin=end) as process:
-        os.close(end)
-        written = b""
-        try:
-            while piece := os.read(terminal, 65536):
-                written += piece
-        except OSError:  # how Linux tells that the other end is closed
-            pass
-        os.close(terminal)
-    assert process.returncode == 1
-    text = written.decode().replace("\r\n", "\n")
-    assert "\x1b[1;31m1 broken reference, 1 tag cannot be pulled\x1b[0m" in text
-    assert max(len(line) for line in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text).splitlines()) <= 80
+    command = [*COMMAND, "probe", f"--registry=one={registry.url}", "--log-level=error"]
+    screen = run_on_terminal(command, environment())
+    assert screen.status == 1
+    assert "\x1b[1;31m1 broken reference, 1 tag cannot be pulled\x1b[0m" in screen.written
+    assert max(map(len, screen.text.splitlines())) <= 80
 
 
 def test_probe_delivers_its_metrics(
