@@ -1,16 +1,17 @@
 """The rule tests notice a wrong rule: each part of each rule is changed, one at a time."""
 
-import copy
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from tests.alerts.test_rules import ALERTS, RULE_TESTS, RULES, promtool
+from tests.alerts.test_rules import ALERTS, RULE_FILES, RULE_TESTS, promtool
 
+IN_USE = "RegistryBrokenImageInUse"
 INTEGRITY = "RegistryManifestIntegrityFailure"
 STUCK = "RegistryReferenceStuck"
 INACCESSIBLE = "RegistryCatalogInaccessible"
@@ -23,7 +24,15 @@ MISSING = "RegistryIntegrityShardMissing"
 DISTINCT = "registry:registry_integrity_repositories:distinct"
 LARGEST_SHARE = "registry_shards:registry_integrity_repositories:max"
 LAST_RUN = "registry_shard:registry_integrity_last_run_timestamp_seconds:max"
-ALERT_OF = {DISTINCT: VANISHED, LARGEST_SHARE: VANISHED, LAST_RUN: STALE}
+BROKEN = "registry_repository_image:registry_integrity_broken_reference_info:group"
+IMAGE = "namespace_pod_container:kube_pod_container_info:image"
+BROKEN_IMAGE = "namespace_pod_container:kube_pod_container_info:broken_image"
+ALERT_OF = {
+    DISTINCT: VANISHED,
+    LARGEST_SHARE: VANISHED,
+    LAST_RUN: STALE,
+    **dict.fromkeys((BROKEN, IMAGE, BROKEN_IMAGE), IN_USE),
+}
 LONGER = """\
 registry_integrity_interval_seconds > registry_integrity_cycle_duration_seconds
     or
@@ -96,6 +105,13 @@ class Mutant:
         assert len(parts) > self.nth + 1, f"{self.old!r} is not in {value!r}"
         return self.old.join(parts[: self.nth + 1]) + self.new + self.old.join(parts[self.nth + 1 :])
 
+    def change(self, rule: dict[str, Any]) -> None:
+        """Change the field of a rule, which may be within another field."""
+        *path, field = self.field.split(".")
+        for key in path:
+            rule = rule[key]
+        rule[field] = self.apply(rule[field])
+
 
 MUTANTS = [
     *(
@@ -110,11 +126,52 @@ MUTANTS = [
             ("> 0", "> 1"),
         ]
     ),
+    *(
+        Mutant(rule, "expr", old, new, nth)
+        for rule, old, new, nth in [
+            (IN_USE, "group by (image, namespace, pod, uid)", "", 0),
+            (IN_USE, "on (image)", "on (image, repository)", 0),
+            (BROKEN, "(registry, repository, image)", "(registry, repository, image, instance)", 0),
+            (BROKEN, "(registry, repository, image)", "(repository, image)", 0),
+            (BROKEN, 'impact="pull"', 'impact!=""', 0),
+            (BROKEN, 'impact="pull"', 'impact="metadata"', 1),
+            (BROKEN, "tag|child", "child", 0),
+            (BROKEN, "tag|child", "tag", 0),
+            (BROKEN, 'kind=~"tag|child", ', "", 0),
+            (BROKEN, "[:@].+", "@.+", 0),
+            (BROKEN, "index|registry-1", "index", 0),
+            (BROKEN, "index|registry-1", "registry-1", 0),
+            (BROKEN, "|registry\\\\.hub\\\\.docker\\\\.com", "", 0),
+            (IMAGE, "(namespace, pod, uid, container, image)", "(namespace, pod, uid, image)", 0),
+            (IMAGE, " or kube_pod_init_container_info", "", 0),
+            (IMAGE, '"image_spec", "(.+)"', '"image_spec", "(.*)"', 0),
+            (IMAGE, '"image_spec"', '"image"', 0),
+            (IMAGE, "[^/.:]+/", "[^/.]+/", 0),
+            (IMAGE, "[^/.:]+/", "[^/:]+/", 0),
+            (IMAGE, "[^/]+|", "", 0),
+            (IMAGE, "localhost", "elsewhere", 0),
+            (IMAGE, "index|registry-1", "registry-1", 0),
+            (IMAGE, "|registry\\\\.hub\\\\.docker\\\\.com", "", 0),
+            (IMAGE, "docker.io/library/$1", "docker.io/$1", 0),
+            (IMAGE, "(.+/[^/:@]+)", "([^:@]+)", 0),
+            (IMAGE, ":latest", "", 0),
+            (BROKEN_IMAGE, "or on (namespace, pod, uid, container)", "or", 0),
+            (BROKEN_IMAGE, '"$1$2"', '"$1"', 0),
+            (BROKEN_IMAGE, "[^/:@]+)@.+", "[^/:@]+)@x", 0),
+            (BROKEN_IMAGE, "unless on (namespace, pod, uid)", "unless on (namespace)", 0),
+            (BROKEN_IMAGE, "Succeeded|Failed", "Succeeded", 0),
+            (BROKEN_IMAGE, "Succeeded|Failed", "Failed", 0),
+            (BROKEN_IMAGE, " == 1", "", 0),
+        ]
+    ),
     Mutant(INTEGRITY, "expr", "broken_tags", "broken_references"),
     Mutant(STUCK, "expr", "stuck_references", "unverified_references"),
     *(
         Mutant(alert, field, old, new)
         for alert, field, old, new in [
+            (IN_USE, "for", "0s", "1m"),
+            (IN_USE, "keep_firing_for", "20m", "15m"),
+            (IN_USE, "keep_firing_for", "20m", "30m"),
             (INTEGRITY, "for", "0s", "1m"),
             (INTEGRITY, "keep_firing_for", "20m", "15m"),
             (INTEGRITY, "keep_firing_for", "20m", "30m"),
@@ -266,17 +323,15 @@ def exit_status(folder: Path, alert: str, mutant: Mutant | None) -> int:
     tests = [Path(shutil.copy(path, folder / "tests")) for path in RULE_TESTS.glob(f"{alert}.*yml")]
     # Rules that they do not look at would only take time.
     looked_at = {name for path in tests for name in LOOKED_AT.findall(path.read_text("utf-8"))}
-    rules = copy.deepcopy(yaml.safe_load(RULES.read_text("utf-8")))
-    group = rules["groups"][0]
-    group["rules"] = [rule for rule in group["rules"] if rule.get("alert") in {None, *looked_at}]
-    for rule in group["rules"]:
-        if mutant is not None and mutant.rule in (rule.get("alert"), rule.get("record")):
-            *path, field = mutant.field.split(".")
-            for key in path:
-                rule = rule[key]  # noqa: PLW2901 - walks down to the field
-            rule[field] = mutant.apply(rule[field])
-    (folder / RULES.name).write_text(yaml.safe_dump(rules), "utf-8")
-    checked = promtool("check", "rules", folder / RULES.name)
+    for path in RULE_FILES:
+        rules = yaml.safe_load(path.read_text("utf-8"))
+        for group in rules["groups"]:
+            group["rules"] = [rule for rule in group["rules"] if rule.get("alert") in {None, *looked_at}]
+            for rule in group["rules"]:
+                if mutant is not None and mutant.rule in (rule.get("alert"), rule.get("record")):
+                    mutant.change(rule)
+        (folder / path.name).write_text(yaml.safe_dump(rules), "utf-8")
+    checked = promtool("check", "rules", *(folder / path.name for path in RULE_FILES))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     # The small ones first: one that fails is enough.
     statuses = (promtool("test", "rules", path).returncode for path in sorted(tests, key=_size))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.alerts.test_rules import ALERTS, ROOT, SEVERITIES
+from tests.alerts.test_rules import ALERTS, ROOT, SEVERITIES, promtool
 from tests.parts.programs import find_program
 
 
@@ -56,6 +56,31 @@ def test_inaccessible_catalog_holds_back_what_it_explains(example: Path):
         "RegistryIntegrityConfigReloadFailed",
     }
     assert rule["equal"] == ["registry"]
+
+
+def test_images_in_use_hold_back_what_is_broken_beside_them(example: Path):
+    """The page that names pods is enough for a repository; another repository's is not held back."""
+    rule = _inhibition(example, "RegistryBrokenImageInUse")
+    assert _matched(rule["target_matchers"]) == {"RegistryManifestIntegrityFailure"}
+    assert rule["equal"] == ["registry", "repository"]
+
+
+def test_severity_may_be_lowered_where_use_is_known(tmp_path: Path):
+    """Prometheus takes the relabelling of alerts as it stands, and it is about that one alert."""
+    text = (ROOT / "docs/alerting.md").read_text("utf-8")
+    (block,) = re.findall(r"```yaml\n(alerting:.*?)```", text, re.DOTALL)
+    path = tmp_path / "prometheus.yml"
+    path.write_text(block, "utf-8")
+    result = promtool("check", "config", path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert yaml.safe_load(block)["alerting"]["alert_relabel_configs"] == [
+        {
+            "source_labels": ["alertname"],
+            "regex": "RegistryManifestIntegrityFailure",
+            "target_label": "severity",
+            "replacement": "warning",
+        }
+    ]
 
 
 def test_stuck_references_hold_back_the_warning_about_their_repository(example: Path):

@@ -13,6 +13,8 @@ from tests.parts.programs import find_program
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "alerts/registry-integrity.rules.yml"
+KUBERNETES_RULES = ROOT / "alerts/registry-integrity-kubernetes.rules.yml"
+RULE_FILES = (RULES, KUBERNETES_RULES)
 RULE_TESTS = ROOT / "alerts/tests"
 RUNBOOKS = ROOT / "docs/runbooks"
 RUNBOOK_URL = (
@@ -20,6 +22,7 @@ RUNBOOK_URL = (
 )
 
 SEVERITIES = {
+    "RegistryBrokenImageInUse": "critical",
     "RegistryManifestIntegrityFailure": "critical",
     "RegistryReferenceStuck": "critical",
     "RegistryCatalogInaccessible": "critical",
@@ -32,6 +35,8 @@ SEVERITIES = {
 }
 # All others are about a registry.
 OF_THE_EXPORTER = {"RegistryIntegrityConfigReloadFailed"}
+# Their summary has the image, which begins with its repository.
+OF_AN_IMAGE = {"RegistryBrokenImageInUse"}
 METRICS = {
     f"registry_integrity_{name}"
     for name in (
@@ -71,13 +76,13 @@ COMMAND = re.compile(r"registry-integrity-exporter (?!-)([a-z][a-z-]*)")
 Rule = dict[str, Any]
 
 
-def load_rules() -> dict[str, Rule]:
+def load_rules(*files: Path) -> dict[str, Rule]:
     """Return the rules by the name of their alert or record."""
-    groups = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    groups = [group for path in files for group in yaml.safe_load(path.read_text("utf-8"))["groups"]]
     return {rule.get("alert") or rule["record"]: rule for group in groups for rule in group["rules"]}
 
 
-RULES_BY_NAME = load_rules()
+RULES_BY_NAME = load_rules(*RULE_FILES)
 ALERTS = {name: rule for name, rule in RULES_BY_NAME.items() if "alert" in rule}
 
 
@@ -96,9 +101,14 @@ def expectations(alert: str) -> Iterator[list[Any]]:
                     yield look["exp_alerts"]
 
 
+def test_every_file_of_rules_is_looked_at():
+    """None is left out of these tests."""
+    assert set(RULE_FILES) == set((ROOT / "alerts").glob("*.yml"))
+
+
 def test_rules_pass_promtool():
     """Prometheus takes the rules, and its linter finds nothing."""
-    result = promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
+    result = promtool("check", "rules", "--lint=all", "--lint-fatal", *RULE_FILES)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -118,15 +128,18 @@ def test_alert_says_what_to_do(alert: str):
     assert f"{{{{ $labels.{about} }}}}" in annotations["summary"]
     assert f"{{{{ $labels.{about} }}}}" in annotations["description"]
     repository = "{{ $labels.repository }}"
-    assert (repository in annotations["summary"]) == (repository in annotations["description"])
-    assert (repository in annotations["summary"]) == ("by (registry, repository)" in ALERTS[alert]["expr"])
+    if alert not in OF_AN_IMAGE:
+        assert (repository in annotations["summary"]) == (repository in annotations["description"])
+    of_repositories = "by (registry, repository)" in ALERTS[alert]["expr"]
+    assert (repository in annotations["summary"]) == of_repositories
     assert annotations["runbook_url"] == f"{RUNBOOK_URL}/{alert}.md"
     assert (RUNBOOKS / f"{alert}.md").is_file()
 
 
-def test_integrity_alert_begins_with_garbage_collection():
+@pytest.mark.parametrize("alert", ["RegistryManifestIntegrityFailure", "RegistryBrokenImageInUse"])
+def test_integrity_alerts_begin_with_garbage_collection(alert: str):
     """What is broken may still be repaired, until a garbage collection deletes the rest."""
-    description = ALERTS["RegistryManifestIntegrityFailure"]["annotations"]["description"]
+    description = ALERTS[alert]["annotations"]["description"]
     assert description.startswith("Suspend garbage collection first, it deletes what a repair needs.")
 
 
@@ -144,9 +157,10 @@ def test_rules_name_metrics_of_the_contract_only():
     assert named <= METRICS | recorded
 
 
-def test_head_of_the_file_lists_all_durations():
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.name)
+def test_head_of_the_file_lists_all_durations(path: Path):
     """Whoever scales the durations finds all of them, and finds them plain."""
-    lines = RULES.read_text("utf-8").splitlines()
+    lines = path.read_text("utf-8").splitlines()
     listed = next(line for line in lines if line.startswith("# Durations"))
     used = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
     assert set(DURATION.findall(used)) == set(DURATION.findall(listed))
@@ -179,4 +193,4 @@ def test_runbook_belongs_to_an_alert(path: Path):
         "Repair",
         "Prevention",
     ]
-    assert set(COMMAND.findall(text)) <= {"serve", "probe", "check-config"}
+    assert set(COMMAND.findall(text)) <= {"serve", "probe", "verify", "check-config"}
