@@ -1,4 +1,4 @@
-"""Writes what deploy/ has from elsewhere: the chart's copies, schema and README.md, and the plain manifests.
+"""Writes what deploy/ has from elsewhere: the chart's copies, schema and README.md, and what it renders.
 
 `make chart` runs it; tests/deploy/test_current.py says when something is no longer current. The chart has
 copies of the alerts and dashboards, since a chart can read only what is in its own folder.
@@ -18,6 +18,7 @@ CHART: Final = ROOT / "deploy/helm/registry-integrity-exporter"
 MANIFESTS: Final = ROOT / "deploy/kubernetes"
 # The plain manifests, by the values in ci/ that they are rendered with.
 _MODES: Final = ("deployment", "cronjob")
+ALERTMANAGER: Final = ROOT / "deploy/compose/alertmanager.yml"
 # Folders whose files the chart has copies of, with their place in it.
 _COPIED: Final = {"alerts/*.yml": "files/alerts", "deploy/grafana/*.json": "files/dashboards"}
 
@@ -30,6 +31,7 @@ _LOOKAHEAD: Final = re.compile(r"\(\?=[^()]*\)")
 _HELM_LABELS: Final = frozenset({"helm.sh/chart", "app.kubernetes.io/managed-by"})
 
 _DESCRIBED: Final = re.compile(r"^ *# -- ?")
+_BLOCK: Final = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MARK: Final = "<!-- begin: values, written by `make chart` -->\n"
 _END: Final = "<!-- end -->"
 
@@ -155,6 +157,13 @@ def manifest(mode: str) -> str:
     return head + "---\n".join(yaml.dump(found, Dumper=_Dumper, sort_keys=False) for found in objects)
 
 
+def alertmanager() -> str:
+    """Give the example of docs/alerting.md."""
+    text = (ROOT / "docs/alerting.md").read_text("utf-8")
+    (example,) = (block for block in _BLOCK.findall(text) if "inhibit_rules:" in block)
+    return f"# The example of docs/alerting.md, written by `make chart`; it sends to nobody.\n{example}"
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes texts of several lines as such, and lists below their key indented."""
 
@@ -184,6 +193,7 @@ def written() -> dict[Path, str]:
     return {
         page: readme(page.read_text("utf-8")),
         schema_file: schema(schema_file.read_text("utf-8")),
+        ALERTMANAGER: alertmanager(),
         **copies(),
         **{MANIFESTS / f"{mode}.yaml": manifest(mode) for mode in _MODES},
     }
