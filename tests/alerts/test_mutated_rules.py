@@ -20,6 +20,7 @@ UNVERIFIED = "RegistryIntegrityUnverified"
 STALE = "RegistryIntegrityProbeStale"
 EXPIRED = "RegistryIgnoreRuleExpired"
 RELOAD = "RegistryIntegrityConfigReloadFailed"
+ABSENT = "RegistryIntegrityExporterAbsent"
 MISSING = "RegistryIntegrityShardMissing"
 DISTINCT = "registry:registry_integrity_repositories:distinct"
 LARGEST_SHARE = "registry_shards:registry_integrity_repositories:max"
@@ -267,6 +268,7 @@ MUTANTS = [
     Mutant(STALE, "expr", "[1d]", "[5m]", 1),
     Mutant(STALE, "expr", "[1d]", "[5m]", 2),
     Mutant(STALE, "expr", "[1d]", "[5m]", 3),
+    Mutant(STALE, "expr", "[1d]", "[5m]", 4),
     Mutant(STALE, "expr", f"or\n(\n{LAST_RUN_OF_EACH_SHARD})\n", ""),
     Mutant(STALE, "expr", "and on (registry, shard, shards) registry_integrity_shard_info", ""),
     Mutant(LAST_RUN, "expr", "(registry, shard, shards)", "(registry, shards)"),
@@ -293,6 +295,31 @@ MUTANTS = [
     Mutant(RELOAD, "expr", "instance, ", ""),
     Mutant(RELOAD, "expr", "== 0", "== 1"),
     Mutant(RELOAD, "expr", "== 0", ">= 0"),
+    *(
+        Mutant(rule, field, old, new, nth)
+        for rule, field, old, new, nth in [
+            (ABSENT, "for", "10m", "9m", 0),
+            (ABSENT, "for", "10m", "15m", 0),
+            (ABSENT, "expr", "by (job)", "by (job, instance)", 0),
+            (ABSENT, "expr", "by (job)", "by (job, instance)", 1),
+            (ABSENT, "expr", "[1d]", "[15m]", 0),
+            (ABSENT, "expr", "[1d]", "[7d]", 0),
+            (ABSENT, "expr", "[1d]", "[6h]", 1),
+            (ABSENT, "expr", "[1d]", "[7d]", 1),
+            (ABSENT, "expr", "unless on (job) registry_integrity_config_last_reload_successful", "", 0),
+            (ABSENT, "expr", "on (job)", "on (job, instance)", 0),
+            (ABSENT, "expr", "on (job)", "on (job, instance)", 1),
+            (ABSENT, "expr", "== 1", "== 0", 0),
+            (ABSENT, "expr", '{job=~".*registry-integrity.*"}', "", 0),
+            (ABSENT, "expr", '{job=~".*registry-integrity.*"}', "", 1),
+            (ABSENT, "expr", 'unless on () up{job=~".*registry-integrity.*"}', "", 0),
+            (STALE, "expr", "offset 1d", "offset 12h", 0),
+            (STALE, "expr", "offset 1d", "offset 2d", 0),
+            (STALE, "expr", "[1h]", "[2m]", 0),
+            (STALE, "expr", "and on (registry) registry_integrity_interval_seconds\n", "\n", 0),
+            (STALE, "expr", "unless on (registry) last_over_time(", "and on (registry) last_over_time(", 0),
+        ]
+    ),
     Mutant(MISSING, "expr", "min by (registry)", "max by (registry)"),
     Mutant(MISSING, "expr", "min by (registry)", "min by (registry, shards)"),
     Mutant(MISSING, "expr", "max by (registry, shards)", "sum by (registry, shards)"),

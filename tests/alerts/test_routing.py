@@ -51,6 +51,7 @@ def test_inaccessible_catalog_holds_back_what_it_explains(example: Path):
     assert _matched(rule["target_matchers"]) == set(ALERTS) - {
         "RegistryCatalogInaccessible",
         "RegistryRepositoriesVanished",
+        "RegistryIntegrityExporterAbsent",
         "RegistryIntegrityShardMissing",
         "RegistryIgnoreRuleExpired",
         "RegistryIntegrityConfigReloadFailed",
@@ -81,6 +82,13 @@ def test_severity_may_be_lowered_where_use_is_known(tmp_path: Path):
             "replacement": "warning",
         }
     ]
+
+
+def test_an_absent_exporter_holds_back_what_it_explains(example: Path):
+    """Its registries are stale because of it; it does not know which they are."""
+    rule = _inhibition(example, "RegistryIntegrityExporterAbsent")
+    assert _matched(rule["target_matchers"]) == {"RegistryIntegrityProbeStale"}
+    assert "equal" not in rule
 
 
 def test_stuck_references_hold_back_the_warning_about_their_repository(example: Path):

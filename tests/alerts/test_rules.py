@@ -29,12 +29,16 @@ SEVERITIES = {
     "RegistryRepositoriesVanished": "critical",
     "RegistryIntegrityUnverified": "warning",
     "RegistryIntegrityProbeStale": "warning",
+    "RegistryIntegrityExporterAbsent": "warning",
     "RegistryIntegrityShardMissing": "warning",
     "RegistryIgnoreRuleExpired": "warning",
     "RegistryIntegrityConfigReloadFailed": "warning",
 }
 # All others are about a registry.
-OF_THE_EXPORTER = {"RegistryIntegrityConfigReloadFailed"}
+OF_THE_EXPORTER = {
+    "RegistryIntegrityConfigReloadFailed": "instance",
+    "RegistryIntegrityExporterAbsent": "job",
+}
 # Their summary has the image, which begins with its repository.
 OF_AN_IMAGE = {"RegistryBrokenImageInUse"}
 METRICS = {
@@ -124,7 +128,7 @@ def test_alert_says_what_to_do(alert: str):
     """Every alert has a summary, a description naming whom it is about, and a runbook that exists."""
     annotations = ALERTS[alert]["annotations"]
     assert set(annotations) == {"summary", "description", "runbook_url"}
-    about = "instance" if alert in OF_THE_EXPORTER else "registry"
+    about = OF_THE_EXPORTER.get(alert, "registry")
     assert f"{{{{ $labels.{about} }}}}" in annotations["summary"]
     assert f"{{{{ $labels.{about} }}}}" in annotations["description"]
     repository = "{{ $labels.repository }}"

@@ -15,6 +15,7 @@ STUCK = "RegistryReferenceStuck"
 INACCESSIBLE = "RegistryCatalogInaccessible"
 VANISHED = "RegistryRepositoriesVanished"
 STALE = "RegistryIntegrityProbeStale"
+ABSENT = "RegistryIntegrityExporterAbsent"
 
 
 def firing(alerts: list[Alert]) -> set[str]:
@@ -225,7 +226,7 @@ async def test_storage_that_is_gone_is_believed_only_when_a_second_walk_says_so(
     await prometheus.wait_for_alerts(lambda alerts: VANISHED in firing(alerts), what=VANISHED)
 
 
-async def test_an_exporter_that_is_gone_pages_as_stale(
+async def test_an_exporter_that_is_gone_is_missed_and_its_registry_is_stale(
     start_registry: StartRegistry, start_exporter: StartExporter, watch: Watch
 ) -> None:
     registry = start_registry()
@@ -235,7 +236,7 @@ async def test_an_exporter_that_is_gone_pages_as_stale(
     await prometheus.wait_for_query("registry_integrity_last_success_timestamp_seconds", len)
 
     assert exporter.process.stop() == 0
-    await prometheus.wait_for_alerts(is_firing(STALE), what=STALE)
+    await prometheus.wait_for_alerts(is_firing(ABSENT, STALE), what=f"{ABSENT} and {STALE}")
 
 
 async def test_a_new_registry_without_repositories_is_no_reason_to_page(
