@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import islice
 from typing import Any, Final
 
@@ -17,6 +18,13 @@ _MOST_TAGS_SHOWN: Final = 3
 _STYLES: Final = {Verdict.BROKEN: "bold red", Verdict.UNVERIFIED: "yellow", Verdict.SKIPPED: "dim"}
 _COLUMNS: Final = {"VERDICT": Verdict, "REASON": Reason, "IMPACT": Impact, "KIND": Kind}
 _WIDTHS: Final = tuple(max(len(word) for word in (title, *words)) for title, words in _COLUMNS.items())
+
+
+class OutputFormat(StrEnum):
+    """For whom it is printed: people or machines."""
+
+    TABLE = "table"
+    JSON = "json"
 
 
 def exit_status(reports: Iterable[Report]) -> int:
@@ -42,12 +50,12 @@ def render_table(reports: Iterable[Report], console: Console) -> None:
     for position, report in enumerate(reports):
         if position:
             console.line()
-        _print(console, _summary(report))
+        print_folded(console, _summary(report))
         if report.trouble is not None:
-            _print(console, Text(printable(report.trouble), "yellow"), indent=2)
+            print_folded(console, Text(printable(report.trouble), "yellow"), indent=2)
         findings = tuple(report.findings())
         if findings:
-            _print(console, _row((*_COLUMNS, "PLATFORM"), "dim"), indent=2)
+            print_folded(console, _row((*_COLUMNS, "PLATFORM"), "dim"), indent=2)
         for finding in findings:
             _print_finding(console, finding)
 
@@ -107,8 +115,8 @@ def _summary(report: Report) -> Text:
     broken, unverified = _count(report, Verdict.BROKEN), _count(report, Verdict.UNVERIFIED)
     ignored = _count(report, Verdict.SKIPPED)
     if broken:
-        tags = f", {_counted(report.broken_tags, 'tag')} cannot be pulled" if report.broken_tags else ""
-        verdict = Text(f"{_counted(broken, 'broken reference')}{tags}", _STYLES[Verdict.BROKEN])
+        tags = f", {counted(report.broken_tags, 'tag')} cannot be pulled" if report.broken_tags else ""
+        verdict = Text(f"{counted(broken, 'broken reference')}{tags}", _STYLES[Verdict.BROKEN])
     elif _verified(report):
         verdict = Text("all intact", "green")
     elif report.outcome is Outcome.FAILED or not report.catalog_accessible:
@@ -118,14 +126,14 @@ def _summary(report: Report) -> Text:
             "nothing broken was found, but not everything could be verified", _STYLES[Verdict.UNVERIFIED]
         )
     if unverified:
-        verdict.append(f"; {_counted(unverified, 'unverified reference')}")
+        verdict.append(f"; {counted(unverified, 'unverified reference')}")
     if ignored:
-        verdict.append(f"; {_counted(ignored, 'ignored reference')}")
+        verdict.append(f"; {counted(ignored, 'ignored reference')}")
     walked = ", ".join(
         (
-            _counted(len(report.repositories), "repository", "repositories"),
-            _counted(report.tags, "tag"),
-            _counted(sum(report.checked.values()), "reference"),
+            counted(len(report.repositories), "repository", "repositories"),
+            counted(report.tags, "tag"),
+            counted(sum(report.checked.values()), "reference"),
         )
     )
     return Text.assemble(
@@ -133,7 +141,8 @@ def _summary(report: Report) -> Text:
     )
 
 
-def _counted(number: int, one: str, many: str | None = None) -> str:
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Write a number of things: `many` is their word where it is not `one` with an s."""
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
@@ -143,11 +152,11 @@ def _print_finding(console: Console, finding: Finding) -> None:
     row = _row((*words, platform), _STYLES.get(finding.verdict, ""))
     if finding.stale:
         row.append("  (stale)")
-    _print(console, row, indent=2)
-    _print(console, Text(_image(finding.repository, finding.tags)), indent=4)
+    print_folded(console, row, indent=2)
+    print_folded(console, Text(_image(finding.repository, finding.tags)), indent=4)
     if finding.digest is not None:
-        _print(console, Text(finding.digest), indent=4)
-    _print(console, Text(printable(finding.detail)), indent=4)
+        print_folded(console, Text(finding.digest), indent=4)
+    print_folded(console, Text(printable(finding.detail)), indent=4)
 
 
 def _row(words: Sequence[str], style: str) -> Text:
@@ -161,14 +170,15 @@ def _image(repository: str, tags: Sequence[str]) -> str:
         return printable(repository)
     shown = ", ".join(islice(tags, _MOST_TAGS_SHOWN))
     left = len(tags) - _MOST_TAGS_SHOWN
-    more = f" and {_counted(left, 'more tag')}" if left > 0 else ""
+    more = f" and {counted(left, 'more tag')}" if left > 0 else ""
     return printable(f"{image_of(repository, shown)}{more}")
 
 
-def _print(console: Console, text: Text, indent: int = 0) -> None:
+def print_folded(console: Console, text: Text, indent: int = 0) -> None:
+    """Print a line: on a terminal folded, each part of it indented, so that nothing is cut."""
     lines: Iterable[Text] = (text,)
     if console.is_terminal:
-        # Folded, so that nothing is cut: a digest of which a part is missing is of no use.
+        # A digest of which a part is missing is of no use.
         lines = text.wrap(console, max(1, console.width - indent), overflow="fold")
     for line in lines:
         console.print(Text(" " * indent) + line, soft_wrap=True)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 from importlib.metadata import version
 from io import TextIOWrapper
@@ -22,10 +21,12 @@ from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
 from exporter.cli.clients import open_registry, options_of
+from exporter.cli.deletion import check_deletions, rendered_consequences
 from exporter.cli.delivery import deliver
 from exporter.cli.images import ImageOutputFormat, Wanted, rendered_images, verify_images
 from exporter.cli.signals import ENDING_SIGNALS, end_on_signals, note, status_of
 from exporter.daemon import Daemon, LastReports, log_expired_rules
+from exporter.deletion import deletion_status, read_file
 from exporter.integrity import Cycle, Report, Shard
 from exporter.logs import LogLevel, configure_logging
 from exporter.metrics import (
@@ -35,7 +36,7 @@ from exporter.metrics import (
     ProbedRegistry,
     RequestMetrics,
 )
-from exporter.output import exit_status, render_json, render_table
+from exporter.output import OutputFormat, exit_status, render_json, render_table
 from exporter.progress import show_progress
 from exporter.registry import InvalidProxyError, Proxies, RequestObserver
 from exporter.reload import Reloader, ServedRegistries
@@ -76,13 +77,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # or [NAME=]URL would be markup
 )
-
-
-class OutputFormat(StrEnum):
-    """What `probe` prints."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def _flag(name: str, metavar: str, spelling: str | None = None) -> Any:
@@ -299,6 +293,56 @@ def verify(
         raise typer.Exit(status_of(verified))
     _print(rendered_images(verified, output))
     raise typer.Exit(exit_status(one.report for one in verified))
+
+
+@app.command()
+def check_deletion(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A list of images; - is standard input.", show_default=False)
+    ],
+    *,
+    registry: Registries = None,
+    config: Config = None,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    log_level: LogLevelFlag = None,
+    log_format: LogFormatFlag = None,
+    output: Output = OutputFormat.TABLE,
+    quiet: Quiet = False,
+) -> None:
+    """Tell which kept tags a deletion would break, and exit.
+
+    Before a retention job deletes, say. FILE has a line host/repository:tag or
+    host/repository@sha256:... for all that is to be deleted; blank lines and those that begin with # say
+    nothing. Only the repositories of these images are asked for, and nothing is deleted. Registries and
+    credentials are found as for verify.
+
+    Ends with status 0 when nothing would break, 1 when a kept tag would, 2 on a wrong command line, list or
+    configuration, 3 when nothing is known to break but not everything could be determined, 143 on SIGTERM,
+    130 on SIGINT.
+    """
+    try:
+        names = read_file(file)
+    except UsageError as error:
+        _refuse(error.problems, "usage")
+    settings = _start(
+        config,
+        needs_registry=False,
+        registries=registry,
+        concurrency=concurrency,
+        timeout=timeout,
+        log_level=log_level,
+        log_format=log_format,
+    )
+    logins = find_logins(os.environ, Path.home())
+    secrets = settings.secrets | logins.secrets
+    configure_logging(_level(settings, quiet=quiet), settings.log_format, secrets)
+    targets = find_targets(names, settings)
+    checked = _run(_unless_signaled(check_deletions(targets, logins, _proxies(), quiet=quiet)))
+    if isinstance(checked, signal.Signals):
+        raise typer.Exit(status_of(checked))
+    _print(rendered_consequences(checked, output))
+    raise typer.Exit(deletion_status(checked))
 
 
 @app.command()

@@ -115,10 +115,11 @@ def test_help_has_what_works_and_nothing_else():
         "  --help     Show this message and exit.\n"
         "\n"
         "Commands:\n"
-        "  serve         Walk each registry every interval, and serve metrics.\n"
-        "  probe         Walk each registry once, print what is broken, and exit.\n"
-        "  verify        Verify images by name, print what is broken, and exit.\n"
-        "  check-config  Print the settings that count, and where each comes from.\n"
+        "  serve           Walk each registry every interval, and serve metrics.\n"
+        "  probe           Walk each registry once, print what is broken, and exit.\n"
+        "  verify          Verify images by name, print what is broken, and exit.\n"
+        "  check-deletion  Tell which kept tags a deletion would break, and exit.\n"
+        "  check-config    Print the settings that count, and where each comes from.\n"
     )
 
 
@@ -127,6 +128,7 @@ COMMON = [
     *("log-level", "log-format"),
 ]
 VERIFY = [name for name in COMMON if name not in {"interval", "shard"}]
+CHECK_DELETION = [name for name in VERIFY if name != "blob-check"]
 OF_NO_SETTING = {"help", "config", "output", "platform", "retries", "full", "quiet"}
 DELIVERY = ["pushgateway", "textfile", "deadline"]
 
@@ -137,6 +139,7 @@ DELIVERY = ["pushgateway", "textfile", "deadline"]
         ("serve", [*COMMON, "listen-address", "web.enable-lifecycle", "help"]),
         ("probe", [*COMMON, *DELIVERY, "output", "quiet", "help"]),
         ("verify", [*VERIFY, "platform", "retries", "full", "output", "quiet", "help"]),
+        ("check-deletion", [*CHECK_DELETION, "output", "quiet", "help"]),
         ("check-config", [*COMMON, "listen-address", "web.enable-lifecycle", *DELIVERY, "help"]),
     ],
 )

@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -61,9 +62,9 @@ def _screen(command: list[str], config: str, host: str) -> str:
     return f"$ registry-integrity-exporter verify {' '.join(command)}\n{text}"
 
 
-def page_with(taken: dict[str, str]) -> str:
-    """The page with other screens."""
-    page = PAGE.read_text("utf-8")
+def page_with(taken: Mapping[str, str], file: Path = PAGE) -> str:
+    """A page with other screens."""
+    page = file.read_text("utf-8")
     for name, text in taken.items():
         begin, end = marks(name)
         before, _, rest = page.partition(begin)
