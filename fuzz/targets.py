@@ -10,6 +10,7 @@ from exporter.registry import ProtocolError
 from exporter.registry.addresses import origin
 from exporter.registry.challenges import parse_challenges
 from exporter.registry.errors import parse_error_codes
+from exporter.registry.messages import AnswerHeaders
 from exporter.registry.pace import LONGEST_WAIT, retry_after_seconds
 from exporter.registry.pages import Listing
 from exporter.registry.transport import Answer, Question
@@ -55,7 +56,7 @@ def challenge(data: bytes) -> None:
 def link(data: bytes) -> None:
     """A page and its `Link` lead on within the registry, or are refused."""
     header, _, body = data.partition(b"\n")
-    headers = httpx.Headers([(b"link", header)])
+    headers = AnswerHeaders([(b"link", header)])
     listing = Listing("repositories")
     try:
         following = listing.add(Answer(Question("GET", _PAGE, ""), 200, headers, body), _PAGE)

@@ -14,21 +14,11 @@ _NOTHING: Final = bytes(32)
 
 # A digest as it is looked up: SHA-256 as its 32 bytes, any other as it is written.
 CompactDigest: TypeAlias = bytes | Digest
-# A digest with the size that a descriptor tells.
-CompactReference: TypeAlias = bytes | tuple[Digest, int | None]
 
 
 def compact_digest(digest: Digest) -> CompactDigest:
     """Make a digest small."""
     return bytes.fromhex(digest.encoded) if digest.algorithm == "sha256" else digest
-
-
-def compact_reference(digest: Digest, size: int | None) -> CompactReference:
-    """Make a digest and a size small."""
-    compact = compact_digest(digest)
-    if size is None or not isinstance(compact, bytes):
-        return digest, size
-    return _REFERENCE.pack(compact, size)
 
 
 @dataclass(frozen=True, slots=True)

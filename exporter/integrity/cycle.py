@@ -30,7 +30,7 @@ from exporter.integrity.rules import IgnoreRule, platform_rule_for
 from exporter.integrity.walk import DigestHeaders, RepositoryWalk, WalkContext
 from exporter.integrity.workers import Batch, Workers
 from exporter.oci import Digest, InvalidValueError, check_repository, quoted
-from exporter.registry import Circuit, Deadline, Purpose, RegistryClient, RegistryError, Tally
+from exporter.registry import Circuit, Deadline, Errand, Purpose, RegistryClient, RegistryError, Tally
 
 _CONFIRMING: Final = 5.0  # seconds that asking again takes, beside the delay before it
 _SUSPECT_SHARE: Final = 0.1
@@ -143,11 +143,14 @@ class Cycle:
             self._client,
             self._cache,
             self._inquiry(None, DataProofs()),
-            tally,
-            Circuit(),
+            Errand(
+                Purpose.WALK,
+                tally,
+                Circuit(),
+                None if self._cache_noticed else self._notice_cache,
+                self._deadline(),
+            ),
             self._digest_headers,
-            None if self._cache_noticed else self._notice_cache,
-            self._deadline(),
         )
         try:
             listed = await self._repositories(context)
@@ -179,7 +182,7 @@ class Cycle:
         if unreached is not None:
             return _Walked(Outcome.FAILED, repositories, unreached)
         left = sorted(name for name in scopes if not repositories[name].walked)
-        if context.deadline is not None and context.deadline.missed:
+        if context.walking.deadline is not None and context.walking.deadline.missed:
             trouble = "the deadline came before everything was asked"
             return _Walked(Outcome.INCOMPLETE, repositories, trouble)
         if not left:
@@ -336,16 +339,17 @@ class Cycle:
         walk = RepositoryWalk(name, context, batch, roots, scope)
         await walk.run()
         if walk.listing is INTACT:
-            await confirm(walk, self._options.confirm_delay, context.deadline)
+            await confirm(walk, self._options.confirm_delay, context.walking.deadline)
         if walk.listing is not INTACT and not walk.graph.tags:
             return self._left(name, previous, walk.listing)
         # What is named is told of one by one; there is nothing else to keep.
-        if context.circuit.open_for(name) and self._options.only is None:
+        if context.walking.circuit.open_for(name) and self._options.only is None:
             return self._left(
                 name,
                 previous,
                 left_alone(
-                    "answers stopped in the middle of its walk", rate_limited=context.circuit.exhausted
+                    "answers stopped in the middle of its walk",
+                    rate_limited=context.walking.circuit.exhausted,
                 ),
             )
         self._cache.keep(name, walk.met_manifests)

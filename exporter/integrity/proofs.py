@@ -7,7 +7,6 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from exporter.integrity.compact import CompactReference, compact_reference
 from exporter.integrity.finding import Verdict
 from exporter.integrity.judge import Judgement, judge_blob_head, judge_error, judge_last_byte
 from exporter.integrity.options import BlobCheck
@@ -66,13 +65,15 @@ class DataProofs:
     """Which repository's request proves the data of which blob in this cycle."""
 
     def __init__(self) -> None:
-        self._proved: set[CompactReference] = set()  # of all blobs of a registry
+        # Of all blobs of a registry, so by their 64-bit hashes alone. That any two of a million share one has
+        # a chance of one in forty million; then the data of one waits to be proved until the next start.
+        self._proved: set[int] = set()
         self._failed: set[BlobKey] = set()
         self._waiting: dict[BlobKey, list[Callable[[bool], None]]] = {}
 
     def claim(self, key: BlobKey) -> bool:
         """Claim the proof of a blob; true for the first who asks."""
-        if key in self._waiting or key in self._failed or compact_reference(*key) in self._proved:
+        if key in self._waiting or key in self._failed or hash(key) in self._proved:
             return False
         self._waiting[key] = []
         return True
@@ -84,7 +85,7 @@ class DataProofs:
     def settle(self, key: BlobKey, *, proved: bool) -> None:
         """Say how a claimed proof ended, to all that wait for it."""
         if proved:
-            self._proved.add(compact_reference(*key))
+            self._proved.add(hash(key))
         else:
             self._failed.add(key)
         for callback in self._waiting.pop(key):

@@ -33,16 +33,7 @@ from exporter.oci import (
     digested_content,
     quoted,
 )
-from exporter.registry import (
-    Circuit,
-    Deadline,
-    Errand,
-    NoticeCache,
-    Purpose,
-    RegistryClient,
-    RegistryError,
-    Tally,
-)
+from exporter.registry import Errand, Purpose, RegistryClient, RegistryError
 
 MOST_REFERENCES: Final = 25_000  # that one tag may lead to
 _NAMES_SHOWN: Final = 3
@@ -62,15 +53,12 @@ class WalkContext:
     client: RegistryClient
     cache: ManifestCache
     blobs: BlobInquiry
-    tally: Tally
-    circuit: Circuit
+    walking: Errand
     digest_headers: DigestHeaders = field(default_factory=DigestHeaders)
-    notice_cache: NoticeCache | None = None
-    deadline: Deadline | None = None
 
     def errand(self, purpose: Purpose) -> Errand:
         """Requests of this cycle for a purpose."""
-        return Errand(purpose, self.tally, self.circuit, self.notice_cache, self.deadline)
+        return self.walking if purpose is Purpose.WALK else replace(self.walking, purpose=purpose)
 
 
 class RepositoryWalk:

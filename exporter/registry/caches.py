@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-import httpx
+from exporter.registry.messages import AnswerHeaders
 
 # Is told of a repository whose answers show a cache, and what shows it.
 NoticeCache: TypeAlias = Callable[[str, str], None]
@@ -11,20 +11,18 @@ NoticeCache: TypeAlias = Callable[[str, str], None]
 # What distribution and Harbor set themselves on what they have from upstream. All that they store they serve
 # with quotation marks around it, as HTTP demands.
 _BARE_ETAG: Final = "an Etag that is the bare digest, as distribution and Harbor give content from upstream"
-_ORIGIN: Final = b"x-artifactory-origin-remote-path"  # Artifactory, of a remote repository
-_CACHE_STATUS: Final = frozenset({b"x-cache-status", b"x-proxy-cache"})  # nginx, where it is told to
-_CACHED: Final = frozenset({b"HIT", b"MISS", b"EXPIRED", b"STALE", b"UPDATING", b"REVALIDATED"})
+_ORIGIN: Final = "x-artifactory-origin-remote-path"  # Artifactory, of a remote repository
+_CACHE_STATUS: Final = ("x-cache-status", "x-proxy-cache")  # nginx, where it is told to
+_CACHED: Final = frozenset({"HIT", "MISS", "EXPIRED", "STALE", "UPDATING", "REVALIDATED"})
 
 
-def sign_of_cache(headers: httpx.Headers) -> str | None:
+def sign_of_cache(headers: AnswerHeaders) -> str | None:
     """Tell what of a successful answer for a manifest or a blob shows a cache; None: nothing does."""
-    etag = digest = None
-    for name, value in headers.raw:
-        key = name.lower()
-        if key == b"etag":
-            etag = value
-        elif key == b"docker-content-digest":
-            digest = value
-        elif key == _ORIGIN or (key in _CACHE_STATUS and value.upper() in _CACHED):
-            return f"the header {name.decode('ascii', 'replace')}"
-    return _BARE_ETAG if digest is not None and etag == digest else None
+    if headers.get(_ORIGIN) is not None:
+        return f"the header {_ORIGIN}"
+    for name in _CACHE_STATUS:
+        status = headers.get(name)
+        if status is not None and status.upper() in _CACHED:
+            return f"the header {name}"
+    etag = headers.get("etag")
+    return _BARE_ETAG if etag is not None and etag == headers.get("docker-content-digest") else None

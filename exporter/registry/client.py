@@ -151,7 +151,7 @@ class RegistryClient:
         """Ask for the headers of a manifest by tag or digest."""
         question = Question("HEAD", self._manifest_url(repository, reference), repository, accept=ACCEPT)
         answer = await self._ask(question, errand)
-        return ManifestHead(_digest_of(answer), answer.length(), _media_type_of(answer))
+        return ManifestHead(_digest_of(answer, reference), answer.length(), _media_type_of(answer))
 
     async def get_manifest(self, repository: str, reference: str, errand: Errand) -> ManifestBody:
         """Fetch a manifest by tag or digest."""
@@ -164,7 +164,7 @@ class RegistryClient:
             longest_body=LONGEST_MANIFEST,
         )
         answer = await self._ask(question, errand)
-        return ManifestBody(_digest_of(answer), _media_type_of(answer), answer.body)
+        return ManifestBody(_digest_of(answer, reference), _media_type_of(answer), answer.body)
 
     async def head_blob(self, repository: str, digest: Digest, errand: Errand) -> BlobHead:
         """Ask for a blob's headers: that proves the link, not the data."""
@@ -319,10 +319,12 @@ def _source_of(credentials: CredentialSource | Credentials | None) -> Credential
     return FixedCredentials(credentials) if isinstance(credentials, Credentials) else credentials
 
 
-def _digest_of(answer: Answer) -> Digest | None:
+def _digest_of(answer: Answer, reference: str) -> Digest | None:
     text = answer.headers.get("docker-content-digest")
     if text is None:
         return None
+    if isinstance(reference, Digest) and text == reference:  # the usual one, and it is checked
+        return reference
     try:
         return Digest(text)
     except InvalidValueError as error:
@@ -332,15 +334,14 @@ def _digest_of(answer: Answer) -> Digest | None:
 
 
 def _media_type_of(answer: Answer) -> str:
-    told = essence(answer.headers.get("content-type", ""))
+    told = essence(answer.headers.get("content-type") or "")
     if told == _WEB_PAGE:  # a login or maintenance page says nothing of the manifest
         raise ProtocolError(answer.method, answer.path, "answered with a web page")
     return told
 
 
 def _total_of(answer: Answer, position: int) -> int | None:
-    text = answer.headers.get("content-range", "")
-    match = _CONTENT_RANGE.fullmatch(text)
+    match = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range") or "")
     if match is None:
         raise ProtocolError(answer.method, answer.path, "answered 206 without a proper Content-Range")
     total = None if match["total"] == "*" else int(match["total"])

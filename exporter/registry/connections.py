@@ -17,7 +17,8 @@ from aiohttp.abc import ResolveResult
 from httpx_aiohttp import AiohttpTransport
 from yarl import URL
 
-from exporter.registry.addresses import AddressedRequest, names_of
+from exporter.registry.addresses import names_of
+from exporter.registry.messages import BareRequest, BareResponse
 from exporter.registry.proxies import NO_PROXIES, Proxies, is_loopback
 
 _RELOAD_SECONDS: Final = 10.0
@@ -127,23 +128,23 @@ class _Pool(AiohttpTransport):
         """Send a request; it may raise aiohttp's errors as well as httpx's."""
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self.get_client()
-        if isinstance(request, AddressedRequest):
-            address, content = request.address, b""
+        if isinstance(request, BareRequest):
+            address, fields, content = request.address, request.fields, b""
         else:
-            address, content = str(request.url), await request.aread()
+            address, fields, content = str(request.url), _fields_of(request), await request.aread()
         answer = await self.client.request(
             request.method,
             URL(address, encoded=True),
-            headers=[
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
-            ],
+            headers=fields,
             data=content or None,
             allow_redirects=False,
             timeout=_timeout(*map(request.extensions.get("timeout", {}).get, ("connect", "read", "pool"))),
         )
-        return httpx.Response(
-            answer.status, headers=answer.raw_headers, stream=_Body(answer), request=request
-        )
+        return BareResponse(answer.status, answer.raw_headers, _Body(answer), request)
+
+
+def _fields_of(request: httpx.Request) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
 
 
 @lru_cache(maxsize=16)

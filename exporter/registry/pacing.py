@@ -150,6 +150,7 @@ class Circuit:
         self._refusals = 0
         self._timeouts: Counter[str] = Counter()  # of each repository since it answered
         self._silence: Counter[str] = Counter()  # of each repository since any of them answered
+        self._troubled = False  # ever: until then, which is mostly for good, there is nothing to look up
 
     @property
     def open(self) -> bool:
@@ -165,19 +166,29 @@ class Circuit:
 
     def open_for(self, repository: str) -> bool:
         """Whether this repository is left alone for the rest of the cycle."""
+        if not self._troubled:
+            return False
         return self.open or self._timeouts[repository] >= _MOST_TIMEOUTS_OF_A_REPOSITORY
 
     def note(self, repository: str, error: RegistryError | None) -> None:
         """Take note of how a question about a repository ended, after its retries; None: it was answered."""
-        if isinstance(error, NotConnectedError | ConnectTimedOutError):
-            self._connect_failures += 1
-        elif error is not None and is_refusal(error):
-            self._refusals += 1
-        elif isinstance(error, TimedOutError) or is_unavailable(error):
-            self._timeouts[repository] += 1
-            self._silence[repository] += 1
-        elif not self.open:  # an answer that was under way does not open again what was closed
+        if error is not None and self._count(repository, error):
+            self._troubled = True
+        elif self._troubled and not self.open:  # what was under way does not open again what was closed
             self._connect_failures = self._refusals = 0
             self._silence.clear()
             if not self.open_for(repository):
                 del self._timeouts[repository]
+
+    def _count(self, repository: str, error: RegistryError) -> bool:
+        """Count what is no answer, or none that says anything; false: it is one."""
+        if isinstance(error, NotConnectedError | ConnectTimedOutError):
+            self._connect_failures += 1
+        elif is_refusal(error):
+            self._refusals += 1
+        elif isinstance(error, TimedOutError) or is_unavailable(error):
+            self._timeouts[repository] += 1
+            self._silence[repository] += 1
+        else:
+            return False
+        return True

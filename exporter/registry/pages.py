@@ -77,7 +77,11 @@ class Listing:
         return names
 
     def _next(self, answer: Answer, url: str) -> str | None:
-        link = httpx.Response(answer.status, headers=answer.headers).links.get("next", {}).get("url")
+        links = answer.headers.get("link")
+        if not links:
+            return None
+        fields = [(b"Link", links.encode("latin-1"))]
+        link = httpx.Response(answer.status, headers=fields).links.get("next", {}).get("url")
         if not link:
             return None
         try:

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from exporter.registry.addresses import AddressedRequest, is_web_address, origin, without_user
+from exporter.registry.addresses import is_web_address, origin, without_user
 from exporter.registry.auth import Authentication, DeniedError, TokenAnswer, TokenQuestion
 from exporter.registry.bodies import BodySink, PostponingSink, body_of, close, error_body_of, pour
 from exporter.registry.errors import (
@@ -21,6 +21,7 @@ from exporter.registry.errors import (
     path_of,
 )
 from exporter.registry.foreign_errors import BEFORE_ANSWER, Asked, before_answer
+from exporter.registry.messages import AnswerHeaders, BareRequest, headers_of
 from exporter.registry.pace import Pace
 from exporter.registry.pacing import note_answer, with_retries
 from exporter.registry.requests import Purpose, RequestObserver, Tally
@@ -29,7 +30,7 @@ DISTRIBUTION: Final = "registry-integrity-exporter"
 PROJECT_URL: Final = f"https://github.com/{DISTRIBUTION}/{DISTRIBUTION}"
 USER_AGENT: Final = f"{DISTRIBUTION}/{version(DISTRIBUTION)} (+{PROJECT_URL})"
 
-_ALWAYS: Final = httpx.Headers({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
+_ALWAYS: Final = (("User-Agent", USER_AGENT), ("Accept-Encoding", "identity"))
 _MOST_REDIRECTS = 5
 _SLOWEST_CONNECT = 5.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -72,7 +73,7 @@ class Answer:
 
     question: Question
     status: int
-    headers: httpx.Headers
+    headers: AnswerHeaders
     body: bytes = b""
     redirected: bool = False
 
@@ -230,7 +231,7 @@ class Wire:
         request = httpx.Request(
             question.method,
             question.url,
-            headers={**_ALWAYS, **question.headers},
+            headers={**dict(_ALWAYS), **question.headers},
             content=question.body or None,
             extensions=self._extensions,
         )
@@ -251,14 +252,14 @@ class Wire:
         return TokenAnswer(body, headers.get("date"))
 
     def _request(self, question: Question, address: str, authorization: str | None) -> httpx.Request:
-        headers = _ALWAYS.copy()
+        fields = [*_ALWAYS]
         if question.accept is not None:
-            headers["Accept"] = question.accept
+            fields.append(("Accept", question.accept))
         if question.byte_range is not None:
-            headers["Range"] = question.byte_range
+            fields.append(("Range", question.byte_range))
         if authorization is not None:
-            headers["Authorization"] = authorization
-        return AddressedRequest(question.method, address, headers, self._extensions)
+            fields.append(("Authorization", authorization))
+        return BareRequest(question.method, address, fields, self._extensions)
 
     async def _send(self, request: httpx.Request, asked: Asked) -> httpx.Response:
         started = time.perf_counter()
@@ -274,7 +275,7 @@ class Wire:
         return response
 
     async def _read(self, response: httpx.Response, question: Question, *, redirected: bool) -> Answer:
-        status = response.status_code
+        status, headers = response.status_code, headers_of(response)
         if status >= _CLIENT_ERROR:
             body = await error_body_of(response)
             raise AnswerError(
@@ -283,10 +284,9 @@ class Wire:
                 status,
                 parse_error_codes(body),
                 redirected=redirected,
-                retry_after=response.headers.get("retry-after"),
+                retry_after=headers.get("retry-after"),
             )
-        encoding = response.headers.get("content-encoding", "identity")
-        if encoding.lower() != "identity":
+        if (headers.get("content-encoding") or "identity").lower() != "identity":
             detail = "answered encoded although identity was asked for"
             raise ProtocolError(question.method, question.path, detail)
         if status != _OK and (status != _PARTIAL or question.byte_range is None):
@@ -294,7 +294,7 @@ class Wire:
         body = b""
         if status in question.bodies:
             body = await body_of(response, question.longest_body, question, cut=question.cut)
-        answer = Answer(question, status, response.headers, body, redirected)
+        answer = Answer(question, status, headers, body, redirected)
         if question.sink is not None:
             await pour(response, answer.length(), question, question.sink)
         return answer

@@ -5,6 +5,7 @@ import base64
 import os
 import re
 import stat
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,9 @@ from exporter.integrity.report import Outcome
 from exporter.metrics import ProbedRegistry, write_probes
 from exporter.push import DeliveryError, Pushgateway, write_textfile
 from exporter.registry import Credentials, Proxies, TransportOptions
-from tests.parts.fixtures import StartPushgateway
+from tests.parts.certificates import Authority
+from tests.parts.fixtures import StartNginx, StartPushgateway
+from tests.parts.programs import find_program
 from tests.program.loading import SECRET
 from tests.program.test_metrics import EDGE, EDGE_REPORT, PRIVATE, PRIVATE_REPORT, own_part
 
@@ -155,6 +158,46 @@ async def test_refusals(gateway: tuple[Gateway, str], statuses: list[int], tries
         outcome = str(error)
     assert outcome == (f"cannot push to {url}: {told}" if told else None)
     assert len(it.pushes) == tries
+
+
+async def test_over_tls_with_a_login(
+    start_pushgateway: StartPushgateway, start_nginx: StartNginx, authority: Authority, tmp_path: Path
+):
+    """A real Pushgateway behind TLS, a client certificate and Basic takes it; without any of the three nothing
+    arrives, and it is said why."""
+    real, client = start_pushgateway(), authority.issue("client")
+    users = tmp_path / "users"
+    # crypt() of the C library, which nginx uses, knows SHA-512 but not everywhere bcrypt.
+    command = [find_program("htpasswd"), "-c", "-i", "-5", users, "u"]
+    subprocess.run(command, input=SECRET.encode(), capture_output=True, check=True)
+    front = start_nginx(
+        f"""
+        ssl_client_certificate {authority.file};
+        ssl_verify_client on;
+        auth_basic "push";
+        auth_basic_user_file {users};
+        location / {{ proxy_pass {real.url}; }}
+        """,
+        tls=authority.issue("127.0.0.1").files,
+    )
+    login = Credentials("u", SECRET)
+    trusting = TransportOptions(authority.file, *client.files)
+
+    async def told(credentials: Credentials | None, options: TransportOptions) -> str:
+        pushing = Pushgateway(front.url, "nightly", credentials=credentials, transport_options=options)
+        with pytest.raises(DeliveryError) as caught:
+            await pushing.push({"registry": "private"}, text_of("private"), whole=True)
+        return str(caught.value).removeprefix(f"cannot push to {front.url}: ")
+
+    assert "certificate verify failed" in await told(login, TransportOptions(None, *client.files))
+    assert (await told(login, TransportOptions(authority.file))).startswith("it answered 400 ")
+    for credentials in (None, Credentials("u", "wrong")):
+        assert (await told(credentials, trusting)).startswith("it answered 401 ")
+    assert "registry_integrity" not in await real.metrics()
+
+    pushing = Pushgateway(front.url, "nightly", credentials=login, transport_options=trusting)
+    await pushing.push({"registry": "private"}, text_of("private"), whole=True)
+    assert 'registry_integrity_broken_tags{instance="",job="nightly"' in await real.metrics()
 
 
 async def test_it_does_not_answer_in_time(gateway: tuple[Gateway, str]):

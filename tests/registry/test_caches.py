@@ -6,6 +6,7 @@ import pytest
 from exporter.oci import Digest
 from exporter.registry import Errand, RegistryClient, open_client
 from exporter.registry.caches import sign_of_cache
+from exporter.registry.messages import AnswerHeaders
 from tests.registry.scripted import ScriptedServer, json_reply, reply, serve
 
 DIGEST = Digest.of(b"manifest")
@@ -25,11 +26,11 @@ BARE = "an Etag that is the bare digest, as distribution and Harbor give content
         # Artifactory, of a remote repository
         (
             {"X-Artifactory-Origin-Remote-Path": "https://registry-1.docker.io/v2/library/alpine"},
-            "the header X-Artifactory-Origin-Remote-Path",
+            "the header x-artifactory-origin-remote-path",
         ),
         ({"X-Artifactory-Filename": "manifest.json", "X-Artifactory-Docker-Registry": "local"}, None),
         # nginx with proxy_cache, where add_header shows $upstream_cache_status
-        ({"X-Cache-Status": "MISS"}, "the header X-Cache-Status"),
+        ({"X-Cache-Status": "MISS"}, "the header x-cache-status"),
         ({"x-proxy-cache": "hit"}, "the header x-proxy-cache"),
         ({"X-Cache-Status": "BYPASS"}, None),
         ({"X-Cache-Status": ""}, None),
@@ -40,7 +41,7 @@ BARE = "an Etag that is the bare digest, as distribution and Harbor give content
 )
 def test_signs(headers: dict[str, str], sign: str | None):
     """Each kind of cache that gives itself away does it in a header of its own."""
-    assert sign_of_cache(httpx.Headers(headers)) == sign
+    assert sign_of_cache(AnswerHeaders(httpx.Headers(headers).raw)) == sign
 
 
 def noticing() -> tuple[list[tuple[str, str]], Errand]:
@@ -61,7 +62,7 @@ async def test_every_answer_about_a_repository_is_looked_at(server: ScriptedServ
     assert noticed == []
     await client.head_blob("team/app", DIGEST, errand)
     await client.head_manifest("team/app", "v1", errand)
-    assert noticed == [("team/app", "the header X-Cache-Status")] * 2
+    assert noticed == [("team/app", "the header x-cache-status")] * 2
 
 
 async def test_what_another_origin_answers_says_nothing(server: ScriptedServer):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.registry import ProtocolError
 from exporter.registry.addresses import origin
+from exporter.registry.messages import AnswerHeaders
 from exporter.registry.pages import Listing
 from exporter.registry.transport import Answer, Question
 
@@ -16,7 +17,7 @@ HERE = "http://registry.example:5000/v2/_catalog?n=1000"
 
 
 def page(names: object, link: str | None = None, field: str = "repositories") -> Answer:
-    headers = httpx.Headers([] if link is None else [(b"Link", link.encode("latin-1"))])
+    headers = AnswerHeaders([] if link is None else [(b"Link", link.encode("latin-1"))])
     body = json.dumps({field: names}).encode()
     return Answer(Question("GET", HERE, ""), 200, headers, body)
 
@@ -181,7 +182,7 @@ def test_null_is_an_empty_list():
 )
 def test_page_that_is_no_list_of_names_is_refused(body: bytes, message: str):
     """Nothing of a hostile body is in the message."""
-    answer = Answer(Question("GET", HERE, ""), 200, httpx.Headers(), body)
+    answer = Answer(Question("GET", HERE, ""), 200, AnswerHeaders(), body)
     assert trouble(Listing("repositories"), answer) == f"GET /v2/_catalog {message}"
 
 
@@ -196,7 +197,7 @@ links = st.text(st.characters(max_codepoint=0xFF)) | st.builds(
 @given(links)
 def test_any_link_leads_to_the_same_origin_or_is_refused(link: str):
     """And can be asked for."""
-    headers = httpx.Headers([(b"Link", link.encode("latin-1"))])
+    headers = AnswerHeaders([(b"Link", link.encode("latin-1"))])
     answer = Answer(Question("GET", HERE, ""), 200, headers, b'{"repositories":["a"]}')
     try:
         following = Listing("repositories").add(answer, HERE)
@@ -212,6 +213,6 @@ def test_any_body_is_a_page_or_refused(body: bytes):
     """Nothing but a refusal is raised."""
     listing = Listing("repositories")
     try:
-        listing.add(Answer(Question("GET", HERE, ""), 200, httpx.Headers(), body), HERE)
+        listing.add(Answer(Question("GET", HERE, ""), 200, AnswerHeaders(), body), HERE)
     except ProtocolError:
         assert listing.names == ()
