@@ -160,22 +160,27 @@ async def test_refusals(gateway: tuple[Gateway, str], statuses: list[int], tries
     assert len(it.pushes) == tries
 
 
-async def test_over_tls_with_a_login(
-    start_pushgateway: StartPushgateway, start_nginx: StartNginx, authority: Authority, tmp_path: Path
-):
-    """A real Pushgateway behind TLS, a client certificate and Basic takes it; without any of the three nothing
-    arrives, and it is said why."""
-    real, client = start_pushgateway(), authority.issue("client")
-    users = tmp_path / "users"
+def users_file(folder: Path) -> Path:
+    """Write the password of the user u for nginx."""
+    users = folder / "users"
     # crypt() of the C library, which nginx uses, knows SHA-512 but not everywhere bcrypt.
     command = [find_program("htpasswd"), "-c", "-i", "-5", users, "u"]
     subprocess.run(command, input=SECRET.encode(), capture_output=True, check=True)
+    return users
+
+
+async def test_over_tls_with_a_login(
+    start_pushgateway: StartPushgateway, start_nginx: StartNginx, authority: Authority, tmp_path: Path
+):
+    """A real Pushgateway behind TLS, a client certificate and Basic takes it; without any one of these nothing
+    arrives, and it says why."""
+    real, client = start_pushgateway(), authority.issue("client")
     front = start_nginx(
         f"""
         ssl_client_certificate {authority.file};
         ssl_verify_client on;
         auth_basic "push";
-        auth_basic_user_file {users};
+        auth_basic_user_file {users_file(tmp_path)};
         location / {{ proxy_pass {real.url}; }}
         """,
         tls=authority.issue("127.0.0.1").files,
