@@ -172,7 +172,7 @@ def users_file(folder: Path) -> Path:
 async def test_over_tls_with_a_login(
     start_pushgateway: StartPushgateway, start_nginx: StartNginx, authority: Authority, tmp_path: Path
 ):
-    """A real Pushgateway behind TLS, a client certificate and Basic takes it; without any one of these nothing
+    """A real Pushgateway behind TLS, a client certificate and Basic takes it; with one of these missing nothing
     arrives, and it says why."""
     real, client = start_pushgateway(), authority.issue("client")
     front = start_nginx(
