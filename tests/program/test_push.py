@@ -172,8 +172,8 @@ def users_file(folder: Path) -> Path:
 async def test_over_tls_with_a_login(
     start_pushgateway: StartPushgateway, start_nginx: StartNginx, authority: Authority, tmp_path: Path
 ):
-    """A real Pushgateway behind TLS, a client certificate and Basic takes it; with one of these missing nothing
-    arrives, and it says why."""
+    """A real Pushgateway behind TLS, a client certificate and Basic takes it; with one missing nothing
+    arrives, and it is said why."""
     real, client = start_pushgateway(), authority.issue("client")
     front = start_nginx(
         f"""
