@@ -2,13 +2,15 @@
 
 import json
 import re
+import tarfile
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from helm_python import chart as helm
 
-from tests.deploy.rendering import chart
+from tests.deploy.rendering import NAME, chart, values_of
 from tools.chart import CHART, ROOT, copies, described_values, outdated_copies, readme, schema, written
 
 
@@ -34,6 +36,25 @@ def test_the_chart_s_version_is_the_program_s():
     """One version for both."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     assert (chart().metadata["version"], chart().metadata["appVersion"]) == (version, version)
+
+
+def test_packaged(tmp_path: Path):
+    """The archive that Helm makes of it renders the same, and has nothing that only this repository needs."""
+    archive = helm.package(CHART, destination=tmp_path)
+    values = values_of("deployment", {"prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}})
+    with helm.Chart.load(archive) as packaged:
+        assert packaged.render(values, name=NAME) == chart().render(values, name=NAME)
+    with tarfile.open(archive) as files:
+        tops = {name.split("/")[1] for name in files.getnames()}
+    assert tops == {
+        ".helmignore",
+        "Chart.yaml",
+        "README.md",
+        "files",
+        "templates",
+        "values.schema.json",
+        "values.yaml",
+    }
 
 
 def test_the_user_is_the_image_s():
