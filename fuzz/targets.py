@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import httpx
 
+from exporter.deletion import read_list
 from exporter.oci import Digest, ImageName, InvalidValueError, digested_content, parse_manifest
 from exporter.registry import ProtocolError
 from exporter.registry.addresses import origin
@@ -14,6 +15,7 @@ from exporter.registry.messages import AnswerHeaders
 from exporter.registry.pace import LONGEST_WAIT, retry_after_seconds
 from exporter.registry.pages import Listing
 from exporter.registry.transport import Answer, Question
+from exporter.verification import UsageError
 from fuzz import Targets
 
 _PAGE = "http://registry.example/v2/_catalog?n=1000"
@@ -77,13 +79,23 @@ def image_name(data: bytes) -> None:
         _check(ImageName.parse(str(name)) == name, "a name changes when it is written and read")
 
 
+def deletion_list(data: bytes) -> None:
+    """A list of what is to be deleted names a tag or a digest a line, or is refused in safe words."""
+    try:
+        names = read_list(data.decode("utf-8", "surrogateescape"), "list")
+    except UsageError as error:
+        _check_printable(error.problems[0])
+    else:
+        _check(all((name.tag is None) != (name.digest is None) for name in names), "more goes than is said")
+
+
 def retry_after(data: bytes) -> None:
     """A `Retry-After` is a time that can be waited, or none."""
     seconds = retry_after_seconds(data.decode("latin-1"))
     _check(seconds is None or 0.0 <= seconds <= LONGEST_WAIT, "a wait is out of bounds")
 
 
-def _check_printable(error: Exception) -> None:
+def _check_printable(error: Exception | str) -> None:
     text = str(error)
     _check(text.isascii() and text.isprintable(), f"an error holds raw text: {text!a}")
 
@@ -129,6 +141,7 @@ TARGETS: Targets = MappingProxyType(
         ),
         "link": (link, (b'</v2/_catalog?last=b&n=2>; rel="next"\n{"repositories":["a","b"]}',)),
         "image-name": (image_name, (b"localhost:5000/team/app:v1@" + _DIGEST, b"[::1]:80/a", b"nginx")),
+        "deletion-list": (deletion_list, (b"# old\nh.io/team/app:1\n\nh.io/app@" + _DIGEST + b"\n",)),
         "retry-after": (retry_after, (b"120", b"Thu, 01 Jan 2026 12:00:00 GMT")),
     }
 )

@@ -24,9 +24,10 @@ class Listed:
 class RepositoryGraph:
     """What was learnt of a repository before anything of it is deleted.
 
-    `roots` is what its tags resolve to, `children` which manifests each index lists that a kept tag reaches.
-    `absent` are the listed tags and digests that are not there, `doubtful` the listed digests of which that
-    could not be told, with why. `unread` says what else could not be read, and why.
+    `roots` is what its tags resolve to, `unresolved` are those of which that is not known. `children` are, of
+    each index that a kept tag reaches, the manifests that go and the other indexes that it lists. `absent`
+    are the listed tags and digests that are not there, `doubtful` the listed digests of which that could not
+    be told, with why. `unread` says what else could not be read, and why.
     """
 
     roots: Mapping[str, Digest]
@@ -34,6 +35,7 @@ class RepositoryGraph:
     absent: Collection[str] = ()
     doubtful: Mapping[Digest, str] | None = None
     unread: Collection[str] = ()
+    unresolved: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def consequences_of(repository: str, graph: RepositoryGraph, listed: Listed) -> 
     breaking = _closure(going, parents)
     return RepositoryConsequences(
         repository,
-        len(kept),
+        len(kept) + len(set(graph.unresolved) - listed.tags),
         tuple(_broken_tags(kept, graph.children, going, breaking)),
         tuple(_deletions(going, graph.roots, listed, parents)),
         tuple(sorted(graph.absent)),

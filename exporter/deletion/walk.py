@@ -41,9 +41,11 @@ class RepositoryWalk:
         self._listed = listed
         self._errand = errand
         self._batch = batch
+        self._tags: set[str] = set()
         self._roots: dict[str, Digest] = {}
         self._types: dict[Digest, str] = {}  # media types of the roots
         self._children: dict[Digest, tuple[Digest, ...]] = {}
+        self._going: frozenset[Digest] = frozenset()
         self._absent: set[str] = set()
         self._doubtful: dict[Digest, str] = {}
         self._unread: set[str] = set()
@@ -56,15 +58,22 @@ class RepositoryWalk:
         """List and resolve the tags; where anything that is listed is there, read what the others lead to."""
         self._batch.add(self._list_tags)
         await self._batch.finished()
-        if self._anything_goes():
+        self._going = self._listed.digests.difference(self._absent).union(
+            root for tag, root in self._roots.items() if tag in self._listed.tags
+        )
+        if self._going:
             for tag, root in self._roots.items():
                 if tag not in self._listed.tags:
                     self._follow(root, self._types[root], Target.MANIFEST, root)
             await self._batch.finished()
-        return RepositoryGraph(self._roots, self._children, self._absent, self._doubtful, self._unread)
-
-    def _anything_goes(self) -> bool:
-        return not self._listed.tags.isdisjoint(self._roots) or bool(self._listed.digests - self._absent)
+        return RepositoryGraph(
+            self._roots,
+            self._children,
+            self._absent,
+            self._doubtful,
+            self._unread,
+            self._tags - self._roots.keys(),
+        )
 
     async def _list_tags(self) -> None:
         try:
@@ -72,11 +81,11 @@ class RepositoryWalk:
         except RegistryError as error:
             self._unread.add(str(error))
             return
-        tags = self._checked(names)
-        self._absent |= self._listed.tags - tags
-        if self._listed.tags.isdisjoint(tags) and not self._listed.digests:
+        self._tags = self._checked(names)
+        self._absent |= self._listed.tags - self._tags
+        if self._listed.tags.isdisjoint(self._tags) and not self._listed.digests:
             return
-        for tag in tags:
+        for tag in self._tags:
             self._batch.add(self._resolve, tag)
         for digest in self._listed.digests:
             self._batch.add(self._look_for, digest)
@@ -162,11 +171,16 @@ class RepositoryWalk:
             detail = f"not followed: its tag leads to more than {MOST_REFERENCES} references"
             self._unread.add(f"{self._repository}@{digest}: {detail}")
             return
-        targets = [(entry, target_of(entry.media_type)) for entry in entries]
-        below = [(entry, target) for entry, target in targets if target is not Target.BLOB]
-        self._children[digest] = tuple(self._once(entry.digest) for entry, _ in below)
-        for entry, target in below:
-            self._follow(self._once(entry.digest), entry.media_type, target, root)
+        below = [entry for entry in entries if self._matters(entry)]
+        self._children[digest] = tuple(self._once(entry.digest) for entry in below)
+        for entry in below:
+            self._follow(self._once(entry.digest), entry.media_type, target_of(entry.media_type), root)
+
+    def _matters(self, entry: Descriptor) -> bool:
+        """Whether it goes, or something below it may: most of what indexes list need not be remembered."""
+        if target_of(entry.media_type) is Target.BLOB:
+            return False
+        return entry.digest in self._going or entry.media_type not in _LISTS_NOTHING
 
     def _once(self, digest: Digest) -> Digest:
         return self._digests.setdefault(digest, digest)

@@ -62,7 +62,7 @@ def test_where_nothing_that_is_listed_is_there_nothing_more_is_asked():
     """The list of tags tells."""
     registry = scripted()
     assert told(registry, "gone", "never") == RepositoryConsequences(
-        "app", kept_tags=0, not_found=("gone", "never")
+        "app", kept_tags=3, not_found=("gone", "never")
     )
     assert registry.asked == [f"GET {tag_list('app')}"]
 
@@ -81,12 +81,14 @@ def test_a_repository_that_is_not_there():
 
 
 def test_a_registry_that_tells_no_digests_in_its_headers():
-    """They are computed from what it serves."""
+    """They are computed from what it serves; by HEAD it is not asked again and again."""
     registry = scripted()
     registry.digest_header = False
+    registry.tags["app"] |= {f"v{number}": make.image("other").digest for number in range(40)}
     whole = told(registry, "one")
     assert broken(whole) == ["latest"]
     assert whole.undetermined == ()
+    assert sum(asked.startswith("HEAD") for asked in registry.asked) <= 4  # as many as at once
 
 
 def test_a_registry_that_knows_no_head():
@@ -174,6 +176,7 @@ def test_a_tag_that_is_deleted_meanwhile(tag: str, absent: tuple[str, ...]):
     registry.before_answer = lambda number: registry.tags["app"].pop(tag, None) if number == 2 else None
     whole = told(registry, "one")
     assert (broken(whole), whole.not_found, whole.undetermined) == ([], absent, ())
+    assert whole.kept_tags == 2
 
 
 def test_a_tag_whose_404_is_a_proxys():
@@ -224,9 +227,12 @@ def test_a_child_index_that_is_missing_already():
 def test_entries_that_are_blobs_are_not_asked_for():
     """A BuildKit cache is an index of layers."""
     registry = scripted()
-    registry.store("app", make.buildkit_cache("cache"), "cache")
+    cache = make.buildkit_cache("cache")
+    registry.store("app", cache, "cache")
     assert told(registry, "other").undetermined == ()
-    assert not any("/blobs/" in asked for asked in registry.asked)
+    assert sorted(asked for asked in registry.asked if "sha256:" in asked) == sorted(
+        f"GET {manifest('app', digest)}" for digest in (INDEX.digest, cache.digest)
+    )
 
 
 def unknown_entry(data: bytes) -> Content:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ sys.exit(status)
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of `probe`; `peak` is the most that it had resident, in bytes, `seconds` how long it took."""
+    """One run of a command; `peak` is the most that it had resident, in bytes, `seconds` how long it took."""
 
     status: int
     output: bytes
@@ -46,11 +46,18 @@ class Measured:
 
 def measure(url: str, folder: Path, environment: Mapping[str, str] | None = None) -> Measured:
     """Run `probe --output json` of one registry and measure it."""
+    return measure_command(("probe", f"--registry=registry={url}"), folder, environment)
+
+
+def measure_command(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> Measured:
+    """Run a command with `--output json` and measure it."""
     files = [folder / name for name in ("peak", "output", "log")]
-    program = [sys.executable, "-m", "exporter", "probe", "--output=json", "--log-format=json"]
+    program = [sys.executable, "-m", "exporter", *command, "--output=json", "--log-format=json"]
     started = time.monotonic()
     status = subprocess.call(
-        [sys.executable, "-I", "-S", "-c", _STARTER, *files, *program, f"--registry=registry={url}"],
+        [sys.executable, "-I", "-S", "-c", _STARTER, *files, *program],
         cwd=folder,
         env={**os.environ, **QUICKER, **QUICK, **(environment or {})},
         stdin=subprocess.DEVNULL,
