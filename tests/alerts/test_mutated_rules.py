@@ -24,11 +24,18 @@ ABSENT = "RegistryIntegrityExporterAbsent"
 MISSING = "RegistryIntegrityShardMissing"
 DISTINCT = "registry:registry_integrity_repositories:distinct"
 LARGEST_SHARE = "registry_shards:registry_integrity_repositories:max"
+LAST_UNVERIFIED = (
+    "registry_repository_kind:registry_integrity_unverified_references:last_run_timestamp_seconds"
+)
+FIRST_UNVERIFIED = (
+    "registry_repository_kind:registry_integrity_unverified_references:first_run_timestamp_seconds"
+)
 LAST_RUN = "registry_shard:registry_integrity_last_run_timestamp_seconds:max"
 BROKEN = "registry_repository_image:registry_integrity_broken_reference_info:group"
 IMAGE = "namespace_pod_container:kube_pod_container_info:image"
 BROKEN_IMAGE = "namespace_pod_container:kube_pod_container_info:broken_image"
 ALERT_OF = {
+    **dict.fromkeys((LAST_UNVERIFIED, FIRST_UNVERIFIED), UNVERIFIED),
     DISTINCT: VANISHED,
     LARGEST_SHARE: VANISHED,
     LAST_RUN: STALE,
@@ -295,6 +302,27 @@ MUTANTS = [
     Mutant(RELOAD, "expr", "instance, ", ""),
     Mutant(RELOAD, "expr", "== 0", "== 1"),
     Mutant(RELOAD, "expr", "== 0", ">= 0"),
+    *(
+        Mutant(rule, "expr", old, new, nth)
+        for rule, old, new, nth in [
+            (LAST_UNVERIFIED, "(registry, repository, kind)", "(registry, kind)", 0),
+            (LAST_UNVERIFIED, "== 1", ">= 1", 0),
+            (LAST_UNVERIFIED, "sum without (kind, reason)", "", 0),
+            (FIRST_UNVERIFIED, "[20m]", "[5m]", 0),
+            (FIRST_UNVERIFIED, f"and\n  {LAST_UNVERIFIED}\n", "\n", 0),
+            (FIRST_UNVERIFIED, "unless on", "and on", 0),
+            (FIRST_UNVERIFIED, f"or\n{LAST_UNVERIFIED}", "", 0),
+            (UNVERIFIED, '{kind=""}', "", 0),
+            (UNVERIFIED, "1.5 *", "0.5 *", 0),
+            (UNVERIFIED, "1.5 *", "2.5 *", 0),
+            (STUCK, '{kind!=""}', "", 0),
+            (STUCK, '{reason="server_error"}', "", 0),
+            (STUCK, "1.5 *", "0.5 *", 0),
+            (STUCK, "1.5 *", "2.5 *", 0),
+            (STUCK, "== 0", "== -1", 0),
+            (STUCK, "(kind, reason)", "(reason)", 0),
+        ]
+    ),
     *(
         Mutant(rule, field, old, new, nth)
         for rule, field, old, new, nth in [

@@ -9,10 +9,13 @@ from tests.parts.fixtures import StartPrometheus, StartPushgateway, StartRegistr
 from tests.parts.prometheus import Prometheus
 from tests.parts.pushgateway import Pushgateway
 from tests.parts.rules import shortened_rules
+from tests.parts.waiting import wait_until
 
 FAILURE = "RegistryManifestIntegrityFailure"
 INACCESSIBLE = "RegistryCatalogInaccessible"
 STALE = "RegistryIntegrityProbeStale"
+STUCK = "RegistryReferenceStuck"
+UNVERIFIED = "RegistryIntegrityUnverified"
 
 
 class Job:
@@ -42,6 +45,16 @@ async def expect(prometheus: Prometheus, *names: str) -> None:
     )
 
 
+def watch_gateway(start_prometheus: StartPrometheus, gateway: Pushgateway, folder: Path) -> Prometheus:
+    """Start a Prometheus that scrapes what was pushed and loads the shipped rules, shortened."""
+    scrape = {
+        "job_name": "pushgateway",
+        "honor_labels": True,
+        "static_configs": [{"targets": [gateway.host]}],
+    }
+    return start_prometheus({}, rules=[shortened_rules(folder)], more={"scrape_configs": [scrape]})
+
+
 async def test_each_run_drives_the_right_alerts(
     start_registry: StartRegistry,
     start_pushgateway: StartPushgateway,
@@ -52,12 +65,7 @@ async def test_each_run_drives_the_right_alerts(
     image = content.multi_platform("app")
     await registry.push("team/app", image, "latest")
     job = Job(registry, gateway, tmp_path)
-    scrape = {
-        "job_name": "pushgateway",
-        "honor_labels": True,
-        "static_configs": [{"targets": [gateway.host]}],
-    }
-    prometheus = start_prometheus({}, rules=[shortened_rules(tmp_path)], more={"scrape_configs": [scrape]})
+    prometheus = watch_gateway(start_prometheus, gateway, tmp_path)
 
     assert job.run() == 0
     await prometheus.wait_for_query("registry_integrity_last_success_timestamp_seconds", len)
@@ -82,3 +90,35 @@ async def test_each_run_drives_the_right_alerts(
     assert job.run("1s") == 0
     await expect(prometheus, STALE)
     assert await prometheus.rule_problems() == []
+
+
+async def test_a_torn_write_alerts_though_no_run_knows_of_another(
+    start_registry: StartRegistry,
+    start_pushgateway: StartPushgateway,
+    start_prometheus: StartPrometheus,
+    tmp_path: Path,
+) -> None:
+    """Three runs in a row, of which each is told that the last was two seconds ago."""
+    registry, gateway = start_registry(), start_pushgateway()
+    image = content.image("app")
+    await registry.push("team/app", image, "latest")
+    await registry.push("team/web", content.image("web"), "latest")
+    job = Job(registry, gateway, tmp_path)
+    prometheus = watch_gateway(start_prometheus, gateway, tmp_path)
+    registry.damage.empty_tag_link("team/app", "latest")
+
+    async def after_one_more_run() -> set[tuple[str, str]]:
+        assert job.run("2s") == 3
+        return {
+            (alert.name, alert.labels.get("repository", ""))
+            for alert in await prometheus.alerts()
+            if alert.name in (STUCK, UNVERIFIED) and alert.firing
+        }
+
+    expected = {(STUCK, "team/app"), (UNVERIFIED, "team/app")}
+    assert await after_one_more_run() == set()
+    await wait_until(after_one_more_run, lambda alerts: alerts == expected, 60.0, what="both alerts")
+
+    registry.damage.remove_tag("team/app", "latest")
+    assert job.run("1h") == 0
+    await expect(prometheus)
