@@ -171,3 +171,17 @@ def test_lint(variant: str):
     report = helm.lint(CHART, values, strict=True, kube_version=f"v{OLDEST}.0")
     assert report["errors"] == []
     assert [message["error"] for message in report["messages"]] == ["icon is recommended"]
+
+
+def test_why_it_is_the_oldest():
+    """All that an older version does not know is how each pod of an Indexed Job may fail for itself."""
+    refused = []
+    for found in rendered_objects():
+        try:
+            if not is_custom(found):
+                kubernetes_validate.validate(found, "1.25", strict=True)
+        except kubernetes_validate.ValidationError as error:
+            refused.append((found["kind"], error.message))
+    assert refused != []
+    assert {kind for kind, _ in refused} == {"CronJob"}
+    assert all("('backoffLimitPerIndex' was unexpected)" in message for _, message in refused)
