@@ -50,9 +50,10 @@ settings: install ## write the tables of docs/configuration.md and its JSON Sche
 chart: install ## write the chart's copies, schema and README.md, and deploy/kubernetes anew
 	$(BIN)/python -m tools.chart
 
-screens: install ## write the screens of docs/verify.md and docs/deletion.md anew
+screens: install ## write the screens of docs/verify.md, docs/deletion.md and docs/cronjob.md anew
 	$(BIN)/python -m tests.verification.screens
 	$(BIN)/python -m tests.deletion.screens
+	$(BIN)/python -m tests.program.screens
 
 fuzz: install ## fuzz the parsers; SECONDS=60 is for how long, each
 	$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60)
