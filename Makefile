@@ -16,7 +16,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python $(BIN)/python --py
 DEBIAN_PACKAGES := apache2-utils buildah docker-registry git hey nginx prometheus prometheus-alertmanager \
 	prometheus-pushgateway skopeo umoci
 
-.PHONY: help install run test chart check format detection screens settings fuzz bench proof lock clean
+.PHONY: help install run test chart check format detection screens settings metrics fuzz bench proof lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ detection: install ## write the table of docs/detection.md anew
 
 settings: install ## write the tables of docs/configuration.md and its JSON Schema anew
 	$(BIN)/python -m tools.configuration
+
+metrics: install ## write the table of docs/metrics.md anew
+	$(BIN)/python -m tools.metrics
 
 chart: install ## write the chart's copies, schema and README.md, and deploy/kubernetes anew
 	$(BIN)/python -m tools.chart
