@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python $(BIN)/python --py
 	--generate-hashes --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 # The programs that the tests start; tools/debian.py provides those that are not on PATH.
-DEBIAN_PACKAGES := apache2-utils buildah docker-registry git hey nginx prometheus prometheus-alertmanager \
+DEBIAN_PACKAGES := apache2-utils buildah curl docker-registry git hey jq nginx prometheus prometheus-alertmanager \
 	prometheus-pushgateway skopeo umoci
 
 .PHONY: help install run test chart check format detection screens settings metrics fuzz bench proof lock clean

@@ -68,6 +68,9 @@ PROGRAMS = MappingProxyType(
             _program("umoci", "umoci"),
             _program("buildah", "buildah"),
             _program("hey", "hey"),
+            # Their libraries are packages of their own.
+            _program("curl", "curl", unpackable=False),
+            _program("jq", "jq", unpackable=False),
             # Its many shared libraries, fonts and data are looked for where the package installs them.
             _program("chromium", "chromium", unpackable=False),
         )

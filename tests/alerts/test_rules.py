@@ -197,4 +197,4 @@ def test_runbook_belongs_to_an_alert(path: Path):
         "Repair",
         "Prevention",
     ]
-    assert set(COMMAND.findall(text)) <= {"serve", "probe", "verify", "check-config"}
+    assert set(COMMAND.findall(text)) <= {"serve", "probe", "verify", "check-deletion", "check-config"}
