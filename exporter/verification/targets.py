@@ -48,8 +48,9 @@ def find_targets(names: Iterable[ImageName], settings: Settings) -> tuple[Target
     for name in names:
         listed = _listed(name, settings.registries)
         if listed is None:
-            registry = strangers.setdefault(name.host, _stranger(name.host, settings))
-            repository = name.repository
+            if name.host not in strangers:
+                strangers[name.host] = _stranger(name.host, settings)
+            registry, repository = strangers[name.host], name.repository
         else:
             registry, repository = listed
         _, images = found.setdefault((registry.name, registry.url), (registry, []))

@@ -75,6 +75,12 @@ def test_what_is_not_there_breaks_nothing():
     assert told == RepositoryConsequences("app", kept_tags=1, not_found=("gone", A))
 
 
+def test_tags_that_lead_nowhere_known_are_kept_as_well():
+    """Where they are not listed."""
+    graph = RepositoryGraph({"old": A, "new": B}, {}, unresolved=("torn", "gone"))
+    assert consequences_of("app", graph, listed("old", "gone")).kept_tags == 2
+
+
 def test_a_doubtful_digest_matters_only_where_it_is_needed():
     """Whether it is there could not be told: then nothing is said to break by it, nor that nothing does."""
     graph = RepositoryGraph(

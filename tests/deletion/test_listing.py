@@ -46,6 +46,12 @@ def test_every_wrong_line_is_told_with_its_number():
     )
 
 
+def test_lines_are_counted_as_editors_count_them():
+    """Whatever else Python takes for the end of a line."""
+    [problem] = refused("# a\x0cb\u2028c\r\nwrong")
+    assert problem.startswith("old.txt, line 2: 'wrong': ")
+
+
 def test_a_file_that_is_no_list_is_told_in_a_few_lines():
     """However long it and its lines are."""
     problems = refused("x" * 10_000 + "\n" + "wrong\n" * 5_000)

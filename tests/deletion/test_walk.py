@@ -99,6 +99,18 @@ def test_a_registry_that_knows_no_head():
     assert broken(told(registry, "one")) == ["latest"]
 
 
+def test_a_digest_of_another_algorithm():
+    """What a tag resolves to is what the registry says, by HEAD or by GET."""
+    for head in (None, status(405)):
+        registry = scripted()
+        digest = f"sha512:{'5' * 128}"
+        registry.manifests["app", digest] = (ONE.root.data, ONE.root.media_type)
+        registry.tags["app"]["long"] = digest
+        if head is not None:
+            registry.on("HEAD", manifest("app", "long"), head)
+        assert broken(told(registry, digest)) == ["long"]
+
+
 # What cannot be read
 
 
@@ -129,6 +141,7 @@ def test_a_kept_index_that_cannot_be_read(listed: str):
     """Whether it needs what goes is not known; where it goes itself, its tag is gone all the same."""
     registry = scripted()
     registry.on("GET", manifest("app", INDEX.digest), status(500, "UNKNOWN"))
+    registry.blobs["app", INDEX.digest] = INDEX.root.data  # as which some registries serve it, too
     whole = told(registry, listed)
     assert broken(whole) == (["latest"] if listed == INDEX.digest else [])
     assert whole.undetermined == (f"GET {manifest('app', INDEX.digest)} answered 500 UNKNOWN",)
