@@ -58,14 +58,14 @@ def check_damaged(world: World, data: st.DataObject) -> None:
 
 
 @given(worlds(), st.data())
-@examples(150)
+@examples(80)
 def test_the_in_process_registry(world: World, data: st.DataObject):
     """On a model of docker-registry: the tags, what they would lose, what is gone with what is listed."""
     check_whole(world, data)
 
 
 @given(worlds(), st.data())
-@examples(100)
+@examples(80)
 def test_a_damaged_registry(world: World, data: st.DataObject):
     """What was broken before is not held against the deletion, what cannot be read never harmless."""
     check_damaged(world, data)
