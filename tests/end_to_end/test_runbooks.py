@@ -2,12 +2,15 @@
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from sample import content
 from sample.registry import DockerRegistry
@@ -16,6 +19,7 @@ from tests.parts.programs import find_program
 
 RUNBOOKS = Path(__file__).parents[2] / "docs/runbooks"
 INTEGRITY = "RegistryManifestIntegrityFailure"
+IN_USE = "RegistryBrokenImageInUse"
 OWN = re.compile(r"(^|\| )registry-integrity-exporter ", re.MULTILINE)
 
 
@@ -83,7 +87,10 @@ class Operator:
         for place, here in self._places.items():
             commands = commands.replace(place, here)
         known = "".join(f"{name}={value}\n" for name, value in self.variables.items())
-        programs = [Path(sys.executable), *(find_program(name) for name in ("skopeo", "jq", "curl"))]
+        programs = [
+            Path(sys.executable),
+            *(find_program(name) for name in ("skopeo", "buildah", "jq", "curl")),
+        ]
         done = subprocess.run(
             ["bash", "-c", f"set -u -o pipefail\n{known}{commands}"],
             cwd=self.folder,
@@ -130,8 +137,8 @@ async def test_every_command_of_the_program_runs(start_registry: StartRegistry, 
     assert wrong == {}
 
 
-def block_with(text: str) -> str:
-    (found,) = [block for block in blocks(INTEGRITY) if text in block]
+def block_with(text: str, runbook: str = INTEGRITY) -> str:
+    (found,) = [block for block in blocks(runbook) if text in block]
     return found
 
 
@@ -169,3 +176,64 @@ async def test_an_image_that_nobody_needs_is_deleted_as_the_runbook_says(
     deletion = operator.types(block_with("skopeo delete"))
     assert deletion.status == 0, deletion.errors
     assert operator.types(block_with('probe --registry "$NAME=$REGISTRY"\n')).status == 0
+
+
+async def test_a_node_gives_back_the_platform_that_it_has(
+    start_registry: StartRegistry, tmp_path: Path
+) -> None:
+    """An export of containerd lists all platforms and has one: that heals, and the tag keeps its digest."""
+    registry = start_registry()
+    here = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    image = content.multi_platform("app", platforms=(f"linux/{here}", "linux/s390x"))
+    await registry.push("team/app", image, "v1")
+    operator = Operator(registry, registry, tmp_path)
+    child, other = image.manifests[:2]
+    assert operator.types('skopeo copy --all --preserve-digests "docker://$IMAGE" oci:export:v1').status == 0
+    kept = {child.digest, *(blob.digest for blob in (child.config, *child.layers)), image.root.digest}
+    for file in (tmp_path / "export/blobs/sha256").iterdir():
+        if f"sha256:{file.name}" not in kept:
+            file.unlink()
+    assert operator.types("tar --create --file=image.tar --directory=export .").status == 0
+    registry.damage.remove_revision_link("team/app", child.digest)
+    verify = next(block for block in blocks(IN_USE) if "verify --registry" in block)
+    assert operator.types(verify).status == 1
+
+    operator.variables["CHILD"] = child.digest
+    repair = block_with("CHILD=sha256", IN_USE).replace("CHILD=sha256:...", "").replace("/tmp/", "")
+    repaired = operator.types(f"set -e\n{repair}")
+    assert repaired.status == 0, repaired.errors
+    digests = re.findall(r"[0-9a-f]{64}  -", repaired.output)
+    assert digests == [f"{image.root.digest.removeprefix('sha256:')}  -"] * 2
+    assert operator.types(verify).status == 0
+
+    # Another platform's digest is refused: nothing is pushed under a wrong name.
+    operator.variables["CHILD"] = other.digest
+    assert operator.types(repair.splitlines()[-2]).status != 0
+
+
+@pytest.mark.parametrize(
+    "damage", ["remove_data", "empty_data", "flip_data", "remove_revision_link", "remove_tag_link"]
+)
+async def test_a_tag_whose_own_manifest_is_broken_is_deleted_as_the_runbook_says(
+    start_registry: StartRegistry, tmp_path: Path, damage: str
+) -> None:
+    """It cannot be deleted as it is; another image takes its place, and goes."""
+    registry = start_registry()
+    image = content.multi_platform("app")
+    await registry.push("team/app", image, "v1")
+    await registry.push("team/app", content.image("other"), "v2")
+    arguments = {
+        "remove_revision_link": ("team/app", image.root.digest),
+        "remove_tag_link": ("team/app", "v1"),
+    }
+    getattr(registry.damage, damage)(*arguments.get(damage, (image.root.digest,)))
+    operator = Operator(registry, registry, tmp_path)
+    check = block_with('probe --registry "$NAME=$REGISTRY"\n')
+    assert operator.types(check).status in {1, 3}
+    assert operator.types('skopeo delete "docker://$HOST/$REPOSITORY:$TAG"').status != 0
+
+    deleted = operator.types(block_with("FROM scratch"))
+    assert deleted.status == 0, deleted.errors
+    assert operator.types(check).status == 0
+    tags = operator.types('curl -sS "$REGISTRY/v2/$REPOSITORY/tags/list" | jq -c .tags')
+    assert tags.output == '["v2"]\n'
