@@ -11,6 +11,8 @@ from tools.chart import CHART
 
 HEAD = f"values don't meet the specifications of the schema(s) in the following chart(s):\n{CHART.name}:\n"
 NO_NAME = "does not match pattern '^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$'"
+NO_LABEL = "does not match pattern '^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$'"
+LABEL_NAMES = ("name", "instance", "version", "managed-by")
 NO_DURATION = "does not match pattern '^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$'"
 
 REFUSED: list[tuple[Mapping[str, Any], list[str]]] = [
@@ -110,13 +112,10 @@ REFUSED: list[tuple[Mapping[str, Any], list[str]]] = [
     ),
     ({"image": {"registry": "a"}}, ["- at '/image': additional properties 'registry' not allowed"]),
     ({"imagePullSecrets": ["a"]}, ["- at '/imagePullSecrets/0': got string, want object"]),
-    (
-        {"nameOverride": "A"},
-        [f"- at '/nameOverride': 'A' {NO_NAME}"],
-    ),
-    (
-        {"fullnameOverride": "a_b"},
-        [f"- at '/fullnameOverride': 'a_b' {NO_NAME}"],
+    *(
+        ({key: value}, [f"- at '/{key}': '{value}' {NO_LABEL}"])
+        for key in ("nameOverride", "fullnameOverride")
+        for value in ("A", "a_b", "a.b", "123", "-a", "a-", "a" * 64)
     ),
     ({"commonLabels": {"a": 1}}, ["- at '/commonLabels/a': got number, want string"]),
     ({"port": 0}, ["- at '/port': minimum: got 0, want 1"]),
@@ -221,6 +220,10 @@ REFUSED: list[tuple[Mapping[str, Any], list[str]]] = [
     ({"podAnnotations": {"a": 1}}, ["- at '/podAnnotations/a': got number, want string"]),
     ({"podLabels": {"a": 1}}, ["- at '/podLabels/a': got number, want string"]),
     ({"priorityClassName": 1}, ["- at '/priorityClassName': got number, want string"]),
+    (
+        {"priorityClassName": "x\n  hostNetwork: true"},
+        [f"- at '/priorityClassName': 'x\\n  hostNetwork: true' {NO_NAME}"],
+    ),
 ]
 
 IMPOSSIBLE: list[tuple[str, Mapping[str, Any], str]] = [
@@ -323,6 +326,21 @@ def test_refused_by_the_schema(values: Mapping[str, Any], lines: list[str]):
     with pytest.raises(HelmValuesError) as caught:
         render(values_of("deployment", values))
     assert str(caught.value) == HEAD + "".join(f"{line}\n" for line in lines)
+
+
+@pytest.mark.parametrize("label", ["helm.sh/chart", *(f"app.kubernetes.io/{name}" for name in LABEL_NAMES)])
+@pytest.mark.parametrize(
+    "place", ["commonLabels", "podLabels", "monitor.labels", "prometheusRule.labels", "dashboards.labels"]
+)
+def test_the_chart_s_labels_are_its_own(place: str, label: str):
+    """No value says anew what objects are found by, or what the chart says of them."""
+    first, *rest = place.split(".")
+    labels = {label: "mine"}
+    with pytest.raises(HelmValuesError) as caught:
+        render(values_of("deployment", {first: {rest[0]: labels} if rest else labels}))
+    assert str(caught.value) == HEAD + "".join(
+        f"{line}\n" for line in [f"- at '': invalid propertyName '{label}'", "  - at '': 'not' failed"]
+    )
 
 
 @pytest.mark.parametrize(("mode", "values", "message"), IMPOSSIBLE, ids=lambda value: str(value)[:60])

@@ -65,10 +65,10 @@
 {{- $folder := .folder -}}
 {{- with .part.password }}
 - secret:
-    name: {{ .secret }}
+    name: {{ .secret | quote }}
     items:
-      - key: {{ default "password" .key }}
-        path: {{ $folder }}/password
+      - key: {{ default "password" .key | quote }}
+        path: {{ printf "%s/password" $folder | quote }}
 {{- end }}
 {{- with .part.dockerConfig }}
 {{ include "exporter.fileSource" (dict "from" . "key" ".dockerconfigjson" "path" (printf "%s/config.json" $folder)) }}
@@ -78,22 +78,22 @@
 {{- end }}
 {{- with .part.clientCertificate }}
 - secret:
-    name: {{ .secret }}
+    name: {{ .secret | quote }}
     items:
-      - key: {{ default "tls.crt" .certificateKey }}
-        path: {{ $folder }}/tls.crt
-      - key: {{ default "tls.key" .privateKey }}
-        path: {{ $folder }}/tls.key
+      - key: {{ default "tls.crt" .certificateKey | quote }}
+        path: {{ printf "%s/tls.crt" $folder | quote }}
+      - key: {{ default "tls.key" .privateKey | quote }}
+        path: {{ printf "%s/tls.key" $folder | quote }}
 {{- end }}
 {{- end -}}
 
 {{- /* One file of a Secret or a ConfigMap; takes (dict "from" … "key" … "path" …). */ -}}
 {{- define "exporter.fileSource" -}}
 - {{ ternary "secret" "configMap" (hasKey .from "secret") }}:
-    name: {{ default .from.configMap .from.secret }}
+    name: {{ default .from.configMap .from.secret | quote }}
     items:
-      - key: {{ default .key .from.key }}
-        path: {{ .path }}
+      - key: {{ default .key .from.key | quote }}
+        path: {{ .path | quote }}
 {{- end -}}
 
 {{- /* All of `secrets` as sources of a projected volume; empty where there are none. */ -}}

@@ -1,27 +1,37 @@
 {{- define "exporter.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride -}}
 {{- end -}}
 
-{{- /* A name leaves room for what a StatefulSet or a CronJob adds to it. */ -}}
+{{- /*
+A name leaves room for what a StatefulSet or a CronJob adds to it. A Service is called by it, whose name has no dots and
+begins with a letter, which a release's need not.
+*/ -}}
 {{- define "exporter.fullname" -}}
 {{- $name := include "exporter.name" . -}}
-{{- $both := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- default $both .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- $release := .Release.Name | replace "." "-" -}}
+{{- $both := ternary $release (printf "%s-%s" $release $name) (contains $name $release) -}}
+{{- if regexMatch "^[0-9]" $both }}{{ $both = printf "%s-%s" $name $release }}{{ end -}}
+{{- regexReplaceAll "-+$" (default $both .Values.fullnameOverride | trunc 52) "" -}}
 {{- end -}}
 
 {{- define "exporter.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "exporter.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "exporter.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
 {{ include "exporter.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{- /* Those of every object and an object's own, which count more; takes (dict "root" … "labels" …). */ -}}
+{{- define "exporter.labelsWith" -}}
+{{- toYaml (mergeOverwrite (include "exporter.labels" .root | fromYaml) .labels) -}}
 {{- end -}}
 
 {{- define "exporter.podLabels" -}}

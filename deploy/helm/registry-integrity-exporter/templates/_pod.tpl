@@ -29,7 +29,7 @@
 {{- define "exporter.container" -}}
 name: exporter
 image: {{ include "exporter.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+imagePullPolicy: {{ .Values.image.pullPolicy | quote }}
 args: {{- include "exporter.args" . | nindent 2 }}
 {{- $helpers := include "exporter.hasHelpers" . }}
 {{- if or $helpers .Values.extraEnv }}
@@ -51,7 +51,7 @@ envFrom: {{- toYaml . | nindent 2 }}
 {{- if include "exporter.serves" . }}
 ports:
   - name: metrics
-    containerPort: {{ .Values.port }}
+    containerPort: {{ .Values.port | int64 }}
     protocol: TCP
 {{- with .Values.livenessProbe }}
 livenessProbe:
@@ -118,9 +118,9 @@ volumeMounts:
 {{- define "exporter.volumes" -}}
 - name: config
   configMap:
-    name: {{ include "exporter.configMapName" . }}
+    name: {{ include "exporter.configMapName" . | quote }}
     items:
-      - key: {{ ternary "config.yml" .Values.existingConfigMap.key (empty .Values.existingConfigMap.name) }}
+      - key: {{ ternary "config.yml" .Values.existingConfigMap.key (empty .Values.existingConfigMap.name) | quote }}
         path: config.yml
 {{- with include "exporter.allSecretSources" . }}
 - name: secrets
@@ -163,19 +163,19 @@ metadata:
   annotations: {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  serviceAccountName: {{ include "exporter.serviceAccountName" . }}
+  serviceAccountName: {{ include "exporter.serviceAccountName" . | quote }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   {{- with .Values.imagePullSecrets }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with .Values.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- if not (include "exporter.serves" .) }}
   restartPolicy: Never
   {{- end }}
-  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | int64 }}
   {{- with .Values.podSecurityContext }}
   securityContext: {{- toYaml . | nindent 4 }}
   {{- end }}
