@@ -92,8 +92,7 @@ def test_everything_mounted_is_there():
     bound = {source: options for source, _, *options in volumes if "/" in source}
     assert len(bound) == 7
     assert {source for source, options in bound.items() if options != ["ro"]} == set()
-    # Docker makes the folder of dashboards where there is none.
-    assert {source for source in bound if not (FOLDER / source).exists()} <= {"../grafana"}
+    assert {source for source in bound if not (FOLDER / source).exists()} == set()
 
 
 def test_the_exporter_reads_its_configuration():
