@@ -1,6 +1,7 @@
 """The commands. They wire the parts of the program; they decide nothing."""
 
 import asyncio
+import errno
 import gc
 import os
 import signal
@@ -24,7 +25,15 @@ from exporter.cli.clients import open_registry, options_of
 from exporter.cli.deletion import check_deletions, rendered_consequences
 from exporter.cli.delivery import deliver
 from exporter.cli.images import ImageOutputFormat, Wanted, rendered_images, verify_images
-from exporter.cli.signals import ENDING_SIGNALS, end_on_signals, note, status_of
+from exporter.cli.signals import (
+    ENDING_SIGNALS,
+    end_on_signals,
+    handled_by,
+    hold_back,
+    let_through,
+    note,
+    status_of,
+)
 from exporter.daemon import Daemon, LastReports, log_expired_rules
 from exporter.deletion import deletion_status, read_file
 from exporter.integrity import Cycle, Report, Shard
@@ -238,8 +247,7 @@ def probe(
     if isinstance(outcome, signal.Signals):
         raise typer.Exit(status_of(outcome))
     reports, delivered = outcome
-    _print(_rendered(reports, output))
-    raise typer.Exit(exit_status(reports) or (0 if delivered else _NOT_DELIVERED))
+    _end(_rendered(reports, output), exit_status(reports) or (0 if delivered else _NOT_DELIVERED))
 
 
 @app.command()
@@ -291,8 +299,7 @@ def verify(
     verified = _run(_unless_signaled(verify_images(wanted, logins, _proxies(), quiet=quiet)))
     if isinstance(verified, signal.Signals):
         raise typer.Exit(status_of(verified))
-    _print(rendered_images(verified, output))
-    raise typer.Exit(exit_status(one.report for one in verified))
+    _end(rendered_images(verified, output), exit_status(one.report for one in verified))
 
 
 @app.command()
@@ -341,8 +348,7 @@ def check_deletion(
     checked = _run(_unless_signaled(check_deletions(targets, logins, _proxies(), quiet=quiet)))
     if isinstance(checked, signal.Signals):
         raise typer.Exit(status_of(checked))
-    _print(rendered_consequences(checked, output))
-    raise typer.Exit(deletion_status(checked))
+    _end(rendered_consequences(checked, output), deletion_status(checked))
 
 
 @app.command()
@@ -388,7 +394,7 @@ def check_config(
     except ConfigurationError as error:
         _refuse(error.problems)
     _proxies()
-    _print(render_effective(configuration))
+    _end(render_effective(configuration), 0)
 
 
 def run() -> int:
@@ -401,7 +407,10 @@ def run() -> int:
         app(prog_name=PROGRAM)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
-    except Exception:  # noqa: BLE001 - logged, and told apart by the status
+    except Exception as error:  # noqa: BLE001 - logged, and told apart by the status
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # of --help, for one
+            typer.echo(_not_written(error), err=True)
+            return _NOT_DELIVERED
         _log.exception("the program failed, which is a bug")
         return _SOFTWARE_ERROR
     return 0
@@ -431,8 +440,6 @@ async def _serve(
 ) -> None:
     stop, hangup = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in ENDING_SIGNALS:
-        loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, hangup.set)
     if hung_up():
         hangup.set()
@@ -455,6 +462,7 @@ async def _serve(
         metrics, reports, registries.urls, version(PROGRAM), settings.shard, reload=reload
     )
     async with AsyncExitStack() as stack:
+        stack.enter_context(handled_by(loop, dict.fromkeys(ENDING_SIGNALS, stop.set)))
         server = await start_server(application, settings.listen_address.host, settings.listen_address.port)
         stack.push_async_callback(server.close)
         stack.push_async_callback(registries.close)
@@ -540,13 +548,21 @@ def _rendered(reports: Iterable[Report], output: OutputFormat) -> str:
     return capture.get()
 
 
-def _print(text: str) -> None:
-    """Print all of it at once; where nobody reads, that is no error."""
+def _end(text: str, status: int) -> NoReturn:
+    """Print all of a result at once, and end; where nobody reads, that is no error."""
     try:
         typer.echo(text, nl=False)
-    except BrokenPipeError:
+    except OSError as error:
         # Else the interpreter tries again at its end, and complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            typer.echo(_not_written(error), err=True)
+            status = status or _NOT_DELIVERED
+    raise typer.Exit(status)
+
+
+def _not_written(error: OSError) -> str:
+    return f"cannot write to standard output: {os.strerror(error.errno or 0)}"
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -554,6 +570,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     handlers = {number: signal.getsignal(number) for number in (*ENDING_SIGNALS, signal.SIGHUP)}
     # What is loaded stays. Each full collection would look through it, and let all else wait for 40 ms.
     gc.freeze()
+    hold_back()  # what comes while the loop starts or ends would be lost in it
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
@@ -561,6 +578,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         gc.unfreeze()
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        let_through()
 
 
 async def _unless_signaled(work: Coroutine[Any, Any, T]) -> T | signal.Signals:
@@ -573,11 +591,10 @@ async def _unless_signaled(work: Coroutine[Any, Any, T]) -> T | signal.Signals:
         received.append(number)
         task.cancel()
 
-    for number in ENDING_SIGNALS:
-        loop.add_signal_handler(number, end, number)
-    try:
-        result = await task
-    except asyncio.CancelledError:
-        if not received:
-            raise
+    with handled_by(loop, {number: partial(end, number) for number in ENDING_SIGNALS}):
+        try:
+            result = await task
+        except asyncio.CancelledError:
+            if not received:
+                raise
     return received[0] if received else result
