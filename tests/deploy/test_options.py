@@ -3,7 +3,18 @@
 import pytest
 
 from tests.deploy.options import OPTIONS, Option
-from tests.deploy.rendering import MODES, NAME, changes, configuration, notes, one, pods, render, values_of
+from tests.deploy.rendering import (
+    MODES,
+    NAME,
+    Json,
+    changes,
+    configuration,
+    notes,
+    one,
+    pods,
+    render,
+    values_of,
+)
 from tools.chart import CHART
 
 
@@ -123,3 +134,56 @@ def test_notes_of_what_is_set_up():
     assert "Prometheus Operator" not in served
     pushed = notes(values_of("cronjob", {"config": {"pushgateway": {"url": "http://push.example.com"}}}))
     assert "Its metrics go to the Pushgateway.\n" in pushed
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_is_none(mode: str):
+    """A null in the place of labels, annotations or an interval is as good as none."""
+    objects = {"dashboards": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    texts = dict.fromkeys(["commonLabels", "podLabels", "podAnnotations"])
+    rules = {
+        "prometheusRule": {"enabled": True, "labels": None},
+        "monitor": {"labels": None, "interval": None},
+    }
+    assert render(values_of(mode, {**objects, **texts, **rules})) == render(values_of(mode, objects))
+
+
+def test_notes_of_a_config_map_that_is_there():
+    """What it says is not known, so nothing is said of where the metrics go."""
+    text = notes(values_of("cronjob", {"existingConfigMap": {"name": "mine"}}))
+    assert "that the ConfigMap mine names as pushgateway.url, if it does.\n" in text
+    assert "Its metrics go to the Pushgateway.\n" not in text
+    assert "go nowhere" not in text
+
+
+def closed(values: Json) -> list[str]:
+    """Give the addresses that the notes warn of."""
+    _, _, told = notes(values).partition("they are not reached:\n")
+    return told.split()
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("https://a.example.com", 443),
+        ("HTTP://a.example.com/under", 80),
+        ("https://a.example.com:5000/under:80", 5000),
+        ("http://[::1]:5000", 5000),
+        ("https://[::1]", 443),
+    ],
+)
+def test_notes_of_addresses_that_are_closed(url: str, port: int):
+    """The network policy lets the pods reach each address, or the notes say that it does not."""
+    config: Json = {"registries": {"a": {"url": url}}, "pushgateway": {"url": f"{url}/push"}}
+    others = [other for other in (443, 80, 5000) if other != port]
+    policy = {"enabled": True, "egressPorts": others}
+    assert closed(values_of("cronjob", {"config": config, "networkPolicy": policy})) == [url, f"{url}/push"]
+    listed = {
+        "config": {"registries": [{"url": url}, {"url": url, "name": "again"}]},
+        "networkPolicy": policy,
+    }
+    assert closed(values_of("deployment", listed)) == [url]
+    assert closed(values_of("deployment", {**listed, "networkPolicy": {**policy, "enabled": False}})) == []
+    assert (
+        closed(values_of("deployment", {**listed, "networkPolicy": {**policy, "egressPorts": [port]}})) == []
+    )

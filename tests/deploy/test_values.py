@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from helm_python.errors import HelmRenderError, HelmValuesError
 
-from tests.deploy.rendering import render, values_of
+from tests.deploy.rendering import MODES, notes, one, render, values_of
 from tools.chart import CHART
 
 HEAD = f"values don't meet the specifications of the schema(s) in the following chart(s):\n{CHART.name}:\n"
@@ -272,6 +272,31 @@ IMPOSSIBLE: list[tuple[str, Mapping[str, Any], str]] = [
         {"config": {"registries": []}},
         "config.registries: give at least one registry, or existingConfigMap.name",
     ),
+    *(
+        (mode, {"config": None}, "config.registries: give at least one registry, or existingConfigMap.name")
+        for mode in MODES
+    ),
+    *(
+        (
+            mode,
+            {"monitor": {"interval": interval}},
+            "monitor.interval: the alerts need a scrape every two minutes at least",
+        )
+        for mode in MODES
+        for interval in (
+            "2m1s",
+            "121s",
+            "3m",
+            "1m61s",
+            "2m1ms",
+            "120s1ms",
+            "1h",
+            "1d",
+            "12m",
+            "120001ms",
+            "9" * 30 + "s",
+        )
+    ),
     (
         "deployment",
         {"existingConfigMap": {"name": "mine"}, "config": {"registries": [{"url": "https://a.example.com"}]}},
@@ -358,3 +383,34 @@ def test_a_parent_chart_s_globals_pass():
     assert render(values_of("deployment", {"global": {"imageRegistry": "a"}})) == render(
         values_of("deployment")
     )
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [
+        "2m",
+        "120s",
+        "02m0s",
+        "1m60s",
+        "08s112000ms",
+        "1m59s",
+        "1m59s999ms",
+        "119s999ms",
+        "30s",
+        "99999ms",
+        "0h1m",
+        "500ms",
+    ],
+)
+def test_scrapes_of_up_to_two_minutes(interval: str):
+    """As often as the alerts need it, however that is written."""
+    objects = render(values_of("deployment", {"monitor": {"enabled": True, "interval": interval}}))
+    assert one(objects, "ServiceMonitor")["spec"]["endpoints"][0]["interval"] == interval
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_configuration_beside_a_config_map(mode: str):
+    """Where a ConfigMap has the configuration, none in the values is as good as an empty one."""
+    there = {"existingConfigMap": {"name": "mine"}}
+    assert render(values_of(mode, {**there, "config": None})) == render(values_of(mode, there))
+    assert "mine" in notes(values_of("cronjob", {**there, "config": None}))

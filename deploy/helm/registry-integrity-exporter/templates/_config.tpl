@@ -22,7 +22,7 @@
 
 {{- /* The configuration file: `config`, and the files of `secrets`. */ -}}
 {{- define "exporter.config" -}}
-{{- $config := deepCopy .Values.config -}}
+{{- $config := deepCopy (default dict .Values.config) -}}
 {{- if not $config.registries -}}
 {{- fail "config.registries: give at least one registry, or existingConfigMap.name" -}}
 {{- end -}}

@@ -31,12 +31,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 
 {{- /* Those of every object and an object's own, which count more; takes (dict "root" … "labels" …). */ -}}
 {{- define "exporter.labelsWith" -}}
-{{- toYaml (mergeOverwrite (include "exporter.labels" .root | fromYaml) .labels) -}}
+{{- toYaml (mergeOverwrite (include "exporter.labels" .root | fromYaml) (default dict .labels)) -}}
 {{- end -}}
 
 {{- define "exporter.podLabels" -}}
 {{ include "exporter.selectorLabels" . }}
-{{- with mergeOverwrite (dict) .Values.commonLabels .Values.podLabels }}
+{{- with mergeOverwrite (dict) (default dict .Values.commonLabels) (default dict .Values.podLabels) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}

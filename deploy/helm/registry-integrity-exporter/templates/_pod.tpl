@@ -155,7 +155,7 @@ volumeMounts:
 {{- define "exporter.podTemplate" -}}
 metadata:
   labels: {{- include "exporter.podLabels" . | nindent 4 }}
-  {{- $annotations := deepCopy .Values.podAnnotations }}
+  {{- $annotations := deepCopy (default dict .Values.podAnnotations) }}
   {{- if and (include "exporter.serves" .) (not .Values.existingConfigMap.name) }}
   {{- $_ := set $annotations "checksum/config" (include "exporter.config" . | sha256sum) }}
   {{- end }}
