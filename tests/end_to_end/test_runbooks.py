@@ -173,7 +173,7 @@ async def test_an_image_that_nobody_needs_is_deleted_as_the_runbook_says(
     """What else would break is asked first; then the tag is gone, and with it what was broken."""
     registry, _, operator = await damaged(start_registry, tmp_path)
     await registry.push("team/app", content.image("other"), "latest")
-    deletion = operator.types(block_with("skopeo delete"))
+    deletion = operator.types(block_with("check-deletion"))
     assert deletion.status == 0, deletion.errors
     assert operator.types(block_with('probe --registry "$NAME=$REGISTRY"\n')).status == 0
 
