@@ -115,5 +115,5 @@ async def test_an_nginx_that_keeps_blobs_is_found_out_where_it_says_so(
     # Of a range that it has not kept, nginx fetches the whole.
     sizes = {access.path: access.size for access in registry.requests(mark) if "/blobs/" in access.path}
     assert set(sizes.values()) == {len(data) for data in IMAGE.blobs.values()}
-    assert warnings(told) == [("cache", "team/app", "the header X-Cache-Status")]
+    assert warnings(told) == [("cache", "team/app", "the header x-cache-status")]
     assert warnings(walked(silent.url, tmp_path, status=0)) == []
