@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from exporter.registry.messages import BareRequest, BareResponse
 from exporter.registry.proxies import NO_PROXIES, Proxies, is_loopback
 
 _RELOAD_SECONDS: Final = 10.0
+_NO_TIMEOUTS: Final[Mapping[str, float | None]] = {}
 _LOOPBACK: Final = ((socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1"))
 
 _log = structlog.get_logger()
@@ -132,13 +133,14 @@ class _Pool(AiohttpTransport):
             address, fields, content = request.address, request.fields, b""
         else:
             address, fields, content = str(request.url), _fields_of(request), await request.aread()
+        timeouts = request.extensions.get("timeout", _NO_TIMEOUTS)
         answer = await self.client.request(
             request.method,
             URL(address, encoded=True),
             headers=fields,
             data=content or None,
             allow_redirects=False,
-            timeout=_timeout(*map(request.extensions.get("timeout", {}).get, ("connect", "read", "pool"))),
+            timeout=_timeout(timeouts.get("connect"), timeouts.get("read"), timeouts.get("pool")),
         )
         return BareResponse(answer.status, answer.raw_headers, _Body(answer), request)
 
@@ -169,11 +171,18 @@ class _Body(httpx.AsyncByteStream):
         await self._answer.__aexit__(None, None, None)
 
 
+class _Request(aiohttp.ClientRequest):
+    """Says what it is given, and nothing of aiohttp's own, which would be looked for in each."""
+
+    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        """Add none."""
+
+
 def _session(concurrency: int, context: ssl.SSLContext, proxy: str | None) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=concurrency, ssl=context, resolver=_Resolver()),
         cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept",),
+        request_class=_Request,
         auto_decompress=False,
         proxy=proxy,
     )

@@ -47,9 +47,13 @@ class BareRequest(httpx.Request):
         self.method = method
         self.extensions = dict(extensions)
         self.stream = _NO_CONTENT
-        self.read()  # nothing, but now it is known
         self.address = address
         self.fields = fields
+
+    @property
+    def content(self) -> bytes:
+        """What it carries: nothing."""
+        return b""
 
     @cached_property
     def url(self) -> httpx.URL:  # type: ignore[override]

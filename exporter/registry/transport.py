@@ -25,6 +25,7 @@ from exporter.registry.messages import AnswerHeaders, BareRequest, headers_of
 from exporter.registry.pace import Pace
 from exporter.registry.pacing import note_answer, with_retries
 from exporter.registry.requests import Purpose, RequestObserver, Tally
+from exporter.registry.time_limits import TimeLimits
 
 DISTRIBUTION: Final = "registry-integrity-exporter"
 PROJECT_URL: Final = f"https://github.com/{DISTRIBUTION}/{DISTRIBUTION}"
@@ -129,6 +130,7 @@ class Wire:
         self._authentication = authentication
         self._observer = observer
         self._token_pace = Pace()
+        self._limits: dict[float, TimeLimits] = {}
 
     async def ask(self, question: Question, seconds: float, purpose: Purpose, tally: Tally) -> Answer:
         """Ask once, within so many seconds altogether; follow redirects, meet a challenge.
@@ -164,16 +166,23 @@ class Wire:
     async def _ask_within(
         self, seconds: float, question: Question, authorization: str | None, purpose: Purpose, tally: Tally
     ) -> Answer | _Unauthorized:
+        detail = "was not answered within"
         try:
+            if question.sink is None:
+                with self._limits_of(seconds).limit():
+                    return await self._follow(question, authorization, purpose, tally)
+            detail = "brought nothing for"
             async with asyncio.timeout(seconds) as deadline:
-                if question.sink is not None:
-                    question = replace(question, sink=PostponingSink(question.sink, deadline, seconds))
+                question = replace(question, sink=PostponingSink(question.sink, deadline, seconds))
                 return await self._follow(question, authorization, purpose, tally)
         except TimeoutError as error:
-            detail = f"was not answered within {seconds:g} s"
-            if question.sink is not None:
-                detail = f"brought nothing for {seconds:g} s"
-            raise TimedOutError(question.method, question.path, detail) from error
+            raise TimedOutError(question.method, question.path, f"{detail} {seconds:g} s") from error
+
+    def _limits_of(self, seconds: float) -> TimeLimits:
+        limits = self._limits.get(seconds)
+        if limits is None:
+            limits = self._limits[seconds] = TimeLimits(seconds)
+        return limits
 
     async def _follow(
         self, question: Question, authorization: str | None, purpose: Purpose, tally: Tally
