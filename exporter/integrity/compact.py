@@ -1,7 +1,7 @@
 """Manifests made small: what many of them have in common is kept once, the rest of each as bytes."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Final, TypeAlias
@@ -76,9 +76,9 @@ class Packing:
         return Manifest(
             outline.media_type,
             size,
-            tuple(_descriptor(place, *next(references)) for place in outline.entries),
-            None if outline.config is None else _descriptor(outline.config, *next(references)),
-            tuple(_descriptor(place, *next(references)) for place in outline.layers),
+            _descriptors(outline.entries, references),
+            None if outline.config is None else _descriptor(outline.config, next(references)),
+            _descriptors(outline.layers, references),
             outline.artifact_type,
         )
 
@@ -104,12 +104,18 @@ def _place_of(descriptor: Descriptor) -> _Place:
     )
 
 
+def _descriptors(places: Iterable[_Place], references: Iterator[tuple[bytes, int]]) -> tuple[Descriptor, ...]:
+    # The places first: `zip` takes no reference beyond them. A list is made faster than a generator asked.
+    return tuple([_descriptor(*both) for both in zip(places, references, strict=False)])
+
+
 def _pack_reference(descriptor: Descriptor) -> bytes:
     digest = compact_digest(descriptor.digest)
     return _REFERENCE.pack(digest if isinstance(digest, bytes) else _NOTHING, descriptor.size or 0)
 
 
-def _descriptor(place: _Place, sha256: bytes, size: int) -> Descriptor:
+def _descriptor(place: _Place, reference: tuple[bytes, int]) -> Descriptor:
+    sha256, size = reference
     return Descriptor(
         Digest.of_sha256(sha256) if place.digest is None else place.digest,
         place.media_type,

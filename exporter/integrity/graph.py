@@ -66,7 +66,9 @@ class RepositoryGraph:
 
     def skips(self, role: Role, descriptor: Descriptor) -> bool:
         """Whether a descriptor is not followed: a foreign layer, or a child of a platform not mirrored."""
-        return is_foreign_layer(descriptor.media_type) or not self.mirrors(role, descriptor)
+        if is_foreign_layer(descriptor.media_type):
+            return True
+        return self.platforms is not None and not self.mirrors(role, descriptor)
 
     def mirrors(self, role: Role, descriptor: Descriptor) -> bool:
         """Whether a descriptor is of a platform that is meant to be there."""
@@ -74,8 +76,10 @@ class RepositoryGraph:
 
     def target_of(self, role: Role, descriptor: Descriptor) -> Target:
         """Tell where the content is, by its type and, where that does not tell, by where it was found."""
+        if role is Role.CONFIG:
+            return Target.BLOB
         target = target_of(descriptor.media_type)
-        if role is Role.CONFIG or (role is Role.LAYER and target is not Target.MANIFEST):
+        if role is Role.LAYER and target is not Target.MANIFEST:
             return Target.BLOB
         if role is Role.ENTRY and target is not Target.UNKNOWN:
             return target

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -23,6 +24,7 @@ MANIFESTS = INDEXES | SCHEMA_1 | {OCI_MANIFEST, OCI_ARTIFACT, DOCKER_MANIFEST}
 # Every manifest type must be named: registries answer 404 for content whose type is not accepted.
 ACCEPT = ", ".join(sorted(MANIFESTS))
 
+_MANY = 256  # different ones that are met again and again
 _BLOB = re.compile(
     r"application/vnd\.oci\.image\.layer\..+"
     r"|application/vnd\.docker\.image\.rootfs\..+"
@@ -45,6 +47,7 @@ class Target(StrEnum):
     UNKNOWN = "unknown"
 
 
+@lru_cache(maxsize=_MANY)
 def target_of(media_type: str) -> Target:
     """Tell where content of this type is served; a BuildKit cache lists blobs in an index."""
     if media_type in MANIFESTS:
@@ -54,6 +57,7 @@ def target_of(media_type: str) -> Target:
     return Target.UNKNOWN
 
 
+@lru_cache(maxsize=_MANY)
 def is_foreign_layer(media_type: str) -> bool:
     """Tell whether a layer is of a type that registries are not expected to hold."""
     return _FOREIGN.fullmatch(media_type) is not None

@@ -110,8 +110,11 @@ _BASIC: Final = _Terms()
 
 
 @dataclass(slots=True)
-class _Grant:
-    """A header and until when it is good, by the loop's clock; None: anonymous."""
+class Grant:
+    """The header that goes with requests, None where they are anonymous.
+
+    It is good until `expires_at`, by the loop's clock; `worked` says that the registry has accepted it.
+    """
 
     header: str | None = field(repr=False)
     expires_at: float
@@ -134,11 +137,11 @@ class _Scope:
     """What is known of the way in to one repository, to the catalog, or to the registry's root."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    grant: _Grant | None = None
+    grant: Grant | None = None
     denial: _Denial | None = None
     futile_until: float = -math.inf  # a new grant would be refused as the last one was
 
-    def good_grant(self, now: float) -> _Grant | None:
+    def good_grant(self, now: float) -> Grant | None:
         """The grant, unless another one is due. One that was refused is as good as the next would be."""
         if self.grant is None:
             return None
@@ -169,15 +172,19 @@ class Authentication:
         self._scopes: dict[str | None, _Scope] = {}
         self._tidy_at = _MANY_SCOPES
 
-    async def header(self, repository: str | None, ask: AskTokenService) -> str | None:
-        """Give the header for a request; None: anonymous.
+    def ready(self, repository: str | None) -> Grant | None:
+        """Give what was granted for a repository, where that is good."""
+        scope = self._scopes.get(repository)
+        return None if scope is None else scope.good_grant(_now())
+
+    async def grant(self, repository: str | None, ask: AskTokenService) -> Grant:
+        """Give what is granted for a repository; ask for it where that is to be done.
 
         Raises:
             DeniedError: there is none to be had.
         """
         scope = self._scope(repository)
-        grant = scope.good_grant(_now()) or await self._renew(repository, scope, ask)
-        return grant.header
+        return scope.good_grant(_now()) or await self._renew(repository, scope, ask)
 
     def worked(self, repository: str | None, sent: str | None) -> None:
         """Take note that a header was accepted."""
@@ -206,7 +213,7 @@ class Authentication:
                 self.refused(repository, sent)
                 return False
             scope.grant = None
-        if await self.header(repository, ask) != sent:
+        if (await self.grant(repository, ask)).header != sent:
             return True
         self.refused(repository, sent)  # the same secret, or the same token
         return False
@@ -262,7 +269,7 @@ class Authentication:
             raise DeniedError(f"the registry names a token service that is not trusted: {where}")
         return realm
 
-    async def _renew(self, repository: str | None, scope: _Scope, ask: AskTokenService) -> _Grant:
+    async def _renew(self, repository: str | None, scope: _Scope, ask: AskTokenService) -> Grant:
         # One request for one scope, however many wait for it; and what failed is not tried for each of them.
         async with scope.lock:
             now = _now()
@@ -279,7 +286,7 @@ class Authentication:
             scope.grant = grant
             return grant
 
-    def _make_do(self, scope: _Scope, error: DeniedError) -> _Grant:
+    def _make_do(self, scope: _Scope, error: DeniedError) -> Grant:
         """Go on with a secret that worked when its source fails; anything else is a denial for a while."""
         soon, old = _now() + PATIENCE, scope.grant
         if error.trouble is None and old is not None and old.worked and old.terms == self._terms == _BASIC:
@@ -290,21 +297,21 @@ class Authentication:
             self._outage = scope.denial
         raise error
 
-    async def _obtain(self, repository: str | None, ask: AskTokenService) -> _Grant:
+    async def _obtain(self, repository: str | None, ask: AskTokenService) -> Grant:
         try:
             secret = await self._source.find(repository or "")
         except CredentialsError as error:
             raise DeniedError(f"there are no credentials: {error}") from error
         terms = self._terms
         if terms.service is None or isinstance(secret, RegistryToken):
-            return _Grant(_as_header(secret), _now() + _SECRET_LIFETIME, terms)
+            return Grant(_as_header(secret), _now() + _SECRET_LIFETIME, terms)
         question = _question(secret, terms.service, terms.scope(repository))
         try:
             answer = await ask(question)
             token, lifetime = _parse_token(answer, question)
         except RegistryError as error:
             raise DeniedError(f"token service: {error}", error) from error
-        return _Grant(f"Bearer {token}", _now() + max(lifetime - _SAFETY, lifetime / 2), terms)
+        return Grant(f"Bearer {token}", _now() + max(lifetime - _SAFETY, lifetime / 2), terms)
 
 
 def _question(secret: Secret | None, service: _TokenService, scope: str | None) -> TokenQuestion:

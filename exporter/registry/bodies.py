@@ -1,14 +1,16 @@
 """Reading what comes after the headers: into memory, bounded, or into a sink."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from types import AsyncGeneratorType
 from typing import Final, Protocol
 
 import httpx
 
 from exporter.registry.errors import TooLargeError
 from exporter.registry.foreign_errors import ON_CLOSING, WITHIN_BODY, Asked, within_body
+from exporter.registry.messages import BareResponse
 
 _ERROR_BODY: Final = 64 * 1024
 _ERROR_BODY_SECONDS: Final = 2.0
@@ -88,6 +90,11 @@ async def pour(response: httpx.Response, length: int | None, asked: Asked, sink:
         await _finish(chunks)
 
 
+def is_over(response: httpx.Response) -> bool:
+    """Whether all of it has come: then there is nothing to close."""
+    return isinstance(response, BareResponse) and response.body.over
+
+
 async def close(response: httpx.Response) -> None:
     """Let go of a response; what was answered was answered."""
     with suppress(*ON_CLOSING):
@@ -114,5 +121,5 @@ def _stream_of(response: httpx.Response) -> httpx.AsyncByteStream:
 
 
 async def _finish(chunks: AsyncIterator[bytes]) -> None:
-    if isinstance(chunks, AsyncGenerator):  # else the event loop would have to close it
+    if isinstance(chunks, AsyncGeneratorType):  # else the event loop would have to close it
         await chunks.aclose()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -28,7 +28,7 @@ from exporter.registry.errors import (
     TruncatedBodyError,
 )
 from exporter.registry.pace import Pace
-from exporter.registry.pacing import Circuit, note_answer, with_retries
+from exporter.registry.pacing import Circuit, ask_again, note_answer, retry_reason
 from exporter.registry.pages import LONGEST_PAGE, Listing
 from exporter.registry.requests import Purpose, RequestObserver, Tally
 from exporter.registry.transport import Answer, Question, Wire
@@ -40,6 +40,8 @@ _OK = 200
 _PARTIAL = 206
 _NOT_FOUND = 404
 _WEB_PAGE = "text/html"
+_WHOLE: Final = frozenset({_OK})
+_RANGE: Final = frozenset({_PARTIAL})
 _NO_SUCH_REPOSITORY = frozenset({"NAME_UNKNOWN", "NOT_FOUND"})  # the latter is Harbor's
 
 _log = structlog.get_logger()
@@ -160,7 +162,7 @@ class RegistryClient:
             self._manifest_url(repository, reference),
             repository,
             accept=ACCEPT,
-            bodies=frozenset({_OK}),
+            bodies=_WHOLE,
             longest_body=LONGEST_MANIFEST,
         )
         answer = await self._ask(question, errand)
@@ -182,7 +184,7 @@ class RegistryClient:
             self._blob_url(repository, digest),
             repository,
             byte_range=f"bytes={size - 1}-{size - 1}" if size else None,
-            bodies=frozenset({_PARTIAL}),
+            bodies=_RANGE,
             longest_body=1,
             cut=True,
         )
@@ -214,7 +216,7 @@ class RegistryClient:
         listing = Listing(names)
         url: str | None = f"{self._base}{path}?n={PAGE_SIZE}"
         while url is not None:
-            question = Question("GET", url, repository, bodies=frozenset({_OK}), longest_body=LONGEST_PAGE)
+            question = Question("GET", url, repository, bodies=_WHOLE, longest_body=LONGEST_PAGE)
             try:
                 answer = await self._ask(question, errand, seconds)
             except AnswerError as error:
@@ -226,10 +228,15 @@ class RegistryClient:
                 url = listing.add(answer, url)
         return listing.names
 
-    async def _ask(self, question: Question, errand: Errand, seconds: float | None = None) -> Answer:
+    def _ask(self, question: Question, errand: Errand, seconds: float | None = None) -> Awaitable[Answer]:
         deadline = errand.deadline
         if deadline is None:
-            return await self._ask_while_answered(question, errand, seconds)
+            return self._ask_while_answered(question, errand, seconds or self._timeout)
+        return self._ask_until(deadline, question, errand, seconds or self._timeout)
+
+    async def _ask_until(
+        self, deadline: Deadline, question: Question, errand: Errand, seconds: float
+    ) -> Answer:
         if not deadline.is_past(errand.purpose):
             # Other errors of time are the registry's, and have become a RegistryError by then.
             with suppress(TimeoutError):
@@ -238,9 +245,7 @@ class RegistryClient:
         deadline.missed = True
         raise PastDeadlineError(question.method, question.path)
 
-    async def _ask_while_answered(
-        self, question: Question, errand: Errand, seconds: float | None = None
-    ) -> Answer:
+    async def _ask_while_answered(self, question: Question, errand: Errand, seconds: float) -> Answer:
         repository = question.repository or ""
         if errand.circuit.open_for(repository):
             if errand.circuit.exhausted:
@@ -249,20 +254,31 @@ class RegistryClient:
             detail = "was not asked: there were no answers before it"
             raise LeftAloneError(question.method, question.path, detail)
         try:
-            answer = await with_retries(
-                lambda purpose: self._ask_in_turn(question, seconds or self._timeout, purpose, errand.tally),
-                errand.purpose,
-                self._observer,
-            )
+            answer = await self._ask_in_turn(question, seconds, errand.purpose, errand.tally)
         except RegistryError as error:
-            errand.circuit.note(repository, error)
-            raise
+            if retry_reason(error) is None:
+                errand.circuit.note(repository, error)
+                raise
+            answer = await self._ask_again(error, question, errand, seconds)
         errand.circuit.note(repository, None)
         if errand.notice_cache is not None and repository and not answer.redirected:
             sign = sign_of_cache(answer.headers)
             if sign is not None:
                 errand.notice_cache(repository, sign)
         return answer
+
+    async def _ask_again(
+        self, first: RegistryError, question: Question, errand: Errand, seconds: float
+    ) -> Answer:
+        try:
+            return await ask_again(
+                first,
+                lambda: self._ask_in_turn(question, seconds, Purpose.RETRY, errand.tally),
+                self._observer,
+            )
+        except RegistryError as error:
+            errand.circuit.note(question.repository or "", error)
+            raise
 
     async def _ask_in_turn(
         self, question: Question, seconds: float, purpose: Purpose, tally: Tally
@@ -274,7 +290,7 @@ class RegistryClient:
         except AnswerError as error:
             note_answer(self._pace, error)
             raise
-        note_answer(self._pace, None)
+        self._pace.answered()
         return answer
 
 
@@ -320,7 +336,7 @@ def _source_of(credentials: CredentialSource | Credentials | None) -> Credential
 
 
 def _digest_of(answer: Answer, reference: str) -> Digest | None:
-    text = answer.headers.get("docker-content-digest")
+    text = answer.headers.get(b"docker-content-digest")
     if text is None:
         return None
     if isinstance(reference, Digest) and text == reference:  # the usual one, and it is checked
@@ -334,14 +350,17 @@ def _digest_of(answer: Answer, reference: str) -> Digest | None:
 
 
 def _media_type_of(answer: Answer) -> str:
-    told = essence(answer.headers.get("content-type") or "")
+    told = essence(answer.headers.get(b"content-type") or "")
     if told == _WEB_PAGE:  # a login or maintenance page says nothing of the manifest
         raise ProtocolError(answer.method, answer.path, "answered with a web page")
     return told
 
 
 def _total_of(answer: Answer, position: int) -> int | None:
-    match = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range") or "")
+    told = answer.headers.get(b"content-range") or ""
+    if told == f"bytes {position}-{position}/{position + 1}":  # the usual one
+        return position + 1
+    match = _CONTENT_RANGE.fullmatch(told)
     if match is None:
         raise ProtocolError(answer.method, answer.path, "answered 206 without a proper Content-Range")
     total = None if match["total"] == "*" else int(match["total"])

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,12 +13,15 @@ from typing import Final, NoReturn
 import aiohttp
 import httpx
 import structlog
+from aiohttp import hdrs
 from aiohttp.abc import ResolveResult
+from aiohttp.typedefs import LooseHeaders
 from httpx_aiohttp import AiohttpTransport
+from multidict import CIMultiDict
 from yarl import URL
 
 from exporter.registry.addresses import names_of
-from exporter.registry.messages import BareRequest, BareResponse
+from exporter.registry.messages import BareBody, BareRequest, BareResponse
 from exporter.registry.proxies import NO_PROXIES, Proxies, is_loopback
 
 _RELOAD_SECONDS: Final = 10.0
@@ -136,17 +139,34 @@ class _Pool(AiohttpTransport):
         timeouts = request.extensions.get("timeout", _NO_TIMEOUTS)
         answer = await self.client.request(
             request.method,
-            URL(address, encoded=True),
+            _url(address),
             headers=fields,
             data=content or None,
             allow_redirects=False,
             timeout=_timeout(timeouts.get("connect"), timeouts.get("read"), timeouts.get("pool")),
         )
-        return BareResponse(answer.status, answer.raw_headers, _Body(answer), request)
+        if isinstance(request, BareRequest):
+            return BareResponse(answer, request)
+        return httpx.Response(
+            answer.status, headers=answer.raw_headers, stream=BareBody(answer), request=request
+        )
 
 
 def _fields_of(request: httpx.Request) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+
+
+def _url(address: str) -> URL:
+    """Read an address as it is written; what those of one origin have in common is read once."""
+    path = address.find("/", address.find("://") + 3)
+    if path < 0 or "?" in address or "#" in address:
+        return URL(address, encoded=True)
+    return _origin(address[:path]).with_path(address[path:], encoded=True)
+
+
+@lru_cache(maxsize=16)
+def _origin(address: str) -> URL:
+    return URL(address, encoded=True)
 
 
 @lru_cache(maxsize=16)
@@ -154,25 +174,18 @@ def _timeout(connect: float | None, read: float | None, pool: float | None) -> a
     return aiohttp.ClientTimeout(sock_connect=connect, sock_read=read, connect=pool)
 
 
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        chunk = await self._answer.content.readany()
-        if not chunk:
-            raise StopAsyncIteration
-        return chunk
-
-    async def aclose(self) -> None:
-        await self._answer.__aexit__(None, None, None)
-
-
 class _Request(aiohttp.ClientRequest):
     """Says what it is given, and nothing of aiohttp's own, which would be looked for in each."""
+
+    def update_headers(self, headers: LooseHeaders | None) -> None:
+        """Say where it goes, then what it is given, all at once."""
+        given = CIMultiDict(headers or ())
+        host = self.url.host_port_subcomponent
+        if host is None or hdrs.HOST in given:
+            super().update_headers(given)
+            return
+        self.headers = CIMultiDict(((hdrs.HOST, host),))
+        self.headers.extend(given)
 
     def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
         """Add none."""

@@ -1,9 +1,10 @@
 """HTTP messages of which only those parts are made that are asked for: thousands of them have hardly any."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
+import aiohttp
 import httpx
 
 # Names and values as they came; of a name there may be several.
@@ -27,10 +28,14 @@ class AnswerHeaders:
             values[key] = b"%b, %b" % (values[key], value) if key in values else value
         self._values = values
 
-    def get(self, name: str) -> str | None:
+    def get(self, name: bytes) -> str | None:
         """The value of a header; every byte is a character, so any value can be read."""
-        value = self._values.get(name.encode())
+        value = self._values.get(name)
         return None if value is None else value.decode("latin-1")
+
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """Whether there is one of these."""
+        return not names.isdisjoint(self._values)
 
 
 class BareRequest(httpx.Request):
@@ -40,12 +45,12 @@ class BareRequest(httpx.Request):
     """
 
     def __init__(
-        self, method: str, address: str, fields: Sequence[tuple[str, str]], extensions: Mapping[str, Any]
+        self, method: str, address: str, fields: Sequence[tuple[str, str]], extensions: dict[str, Any]
     ) -> None:
         """Address it to what httpx would write the same."""
         # Not httpx's own: that makes what is put off here.
         self.method = method
-        self.extensions = dict(extensions)
+        self.extensions = extensions  # of all requests to an origin, so not to be changed
         self.stream = _NO_CONTENT
         self.address = address
         self.fields = fields
@@ -66,15 +71,44 @@ class BareRequest(httpx.Request):
         return httpx.Headers(list(self.fields))
 
 
-class BareResponse(httpx.Response):
-    """A response whose `headers` are made only when they are asked for."""
+class BareBody(httpx.AsyncByteStream):
+    """What follows the headers of an answer, read without generators."""
 
-    def __init__(
-        self, status_code: int, fields: RawFields, stream: httpx.AsyncByteStream, request: httpx.Request
-    ) -> None:
-        super().__init__(status_code, stream=stream, request=request)
-        self.fields = fields
-        del self.headers
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+
+    @property
+    def over(self) -> bool:
+        """Whether all of it has come, so that there is nothing to let go of."""
+        return self._answer.closed
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._answer.content.readany()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Let go of the connection, whatever has not come yet."""
+        await self._answer.__aexit__(None, None, None)
+
+
+class BareResponse(httpx.Response):
+    """The response to a bare request; its `headers` are made only when they are asked for.
+
+    Whoever asked reads and closes its `body`; what httpx itself needs for that is not there.
+    """
+
+    def __init__(self, answer: aiohttp.ClientResponse, request: BareRequest) -> None:
+        # Not httpx's own, which makes what is put off here and more.
+        self.status_code = answer.status
+        self.fields: RawFields = answer.raw_headers
+        self.stream = self.body = BareBody(answer)
+        self.request = request
+        self.extensions = {}
 
     @cached_property
     def headers(self) -> httpx.Headers:  # type: ignore[override]

@@ -23,6 +23,7 @@ _BELOW_ANSWERED: Final = 0.97
 _FASTER: Final = 1.5
 _NEAR: Final = 1.1
 _GENTLY: Final = 0.002
+_LOOKS_EVERY: Final = 16  # answers, at the clock
 _MOMENT: Final = 0.1  # of the space between two requests
 
 
@@ -98,7 +99,9 @@ class Pace:
         """Take note of a request that was not refused."""
         self._answered += 1
         self._gives_back = True
-        self._weigh()
+        # As long as there is no limit, all that is wanted is to know roughly how many there were in a second.
+        if not self.unlimited or self._answered % _LOOKS_EVERY == 1:
+            self._weigh()
 
     def refused(self, retry_after: float | None, *, surely: bool = True) -> None:
         """Take note of a request that was one too many; `retry_after` in seconds, None where not told.
@@ -109,6 +112,7 @@ class Pace:
         if retry_after is not None:
             self._held_until = max(self._held_until, now + min(retry_after, LONGEST_WAIT))
         if self.unlimited:
+            self._weigh()  # it may be long since the clock was looked at
             recent = self._answered / max(now - self._tick_began, _FIRST_TICK)
             self._rate = min(self._most, max(_FIRST_RATE, recent, self._answered_rate))
             self._begin_tick(now)

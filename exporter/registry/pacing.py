@@ -15,7 +15,7 @@ from exporter.registry.errors import (
     TruncatedBodyError,
 )
 from exporter.registry.pace import Pace, retry_after_seconds
-from exporter.registry.requests import Purpose, RequestObserver
+from exporter.registry.requests import RequestObserver
 
 T = TypeVar("T")
 
@@ -74,10 +74,10 @@ def note_answer(pace: Pace, error: AnswerError | None) -> None:
         pace.answered()
 
 
-async def with_retries(
-    ask: Callable[[Purpose], Awaitable[T]], purpose: Purpose, observer: RequestObserver | None
+async def ask_again(
+    first: RegistryError, ask: Callable[[], Awaitable[T]], observer: RequestObserver | None
 ) -> T:
-    """Ask, and ask again after a transient error, with jitter between.
+    """Ask again after a first error that has a `retry_reason`, with jitter between.
 
     At most `ATTEMPTS` times in all; twice where a body ended early; more often where the registry only wants
     to be asked more slowly, or may want so.
@@ -85,12 +85,6 @@ async def with_retries(
     Raises:
         RegistryError: the last error.
     """
-    try:
-        return await ask(purpose)
-    except RegistryError as error:
-        if retry_reason(error) is None:
-            raise
-        first = error
     failures = _Failures()
     async for attempt in stamina.retry_context(
         on=failures.worth_asking_again,
@@ -100,11 +94,11 @@ async def with_retries(
         wait_max=_LONGEST_WAIT,
     ):
         with attempt:
-            if attempt.num == 1:  # played back, so that only requests that fail pay for the retry machinery
+            if attempt.num == 1:  # played back: it was made without the retry machinery, which is dear
                 raise first
             if observer is not None:
                 observer.retried(failures.last_reason)
-            return await ask(Purpose.RETRY)
+            return await ask()
     raise AssertionError("the last attempt either returns or raises")
 
 

@@ -77,7 +77,7 @@ class Listing:
         return names
 
     def _next(self, answer: Answer, url: str) -> str | None:
-        links = answer.headers.get("link")
+        links = answer.headers.get(b"link")
         if not links:
             return None
         fields = [(b"Link", links.encode("latin-1"))]

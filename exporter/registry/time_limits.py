@@ -19,9 +19,8 @@ class TimeLimits:
         """Give a limit to be entered by the task that it is for."""
         return TimeLimit(self)
 
-    def begin(self, limit: "TimeLimit") -> float:
+    def begin(self, limit: "TimeLimit", loop: asyncio.AbstractEventLoop) -> float:
         """Watch over a limit, and tell at which time of the event loop it passes."""
-        loop = asyncio.get_running_loop()
         passes = loop.time() + self._seconds
         self._running[limit] = None
         if self._timer is None:
@@ -57,12 +56,13 @@ class TimeLimit:
         self._passed = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("only a task can be limited")
         self._task = task
         self._cancelings = task.cancelling()
-        self.passes = self._limits.begin(self)
+        self.passes = self._limits.begin(self, loop)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

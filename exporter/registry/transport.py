@@ -2,20 +2,21 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 
 from exporter.registry.addresses import is_web_address, origin, without_user
 from exporter.registry.auth import Authentication, DeniedError, TokenAnswer, TokenQuestion
-from exporter.registry.bodies import BodySink, PostponingSink, body_of, close, error_body_of, pour
+from exporter.registry.bodies import BodySink, PostponingSink, body_of, close, error_body_of, is_over, pour
 from exporter.registry.errors import (
     AnswerError,
     AuthenticationError,
     ProtocolError,
+    RegistryError,
     TimedOutError,
     parse_error_codes,
     path_of,
@@ -23,7 +24,7 @@ from exporter.registry.errors import (
 from exporter.registry.foreign_errors import BEFORE_ANSWER, Asked, before_answer
 from exporter.registry.messages import AnswerHeaders, BareRequest, headers_of
 from exporter.registry.pace import Pace
-from exporter.registry.pacing import note_answer, with_retries
+from exporter.registry.pacing import ask_again, note_answer, retry_reason
 from exporter.registry.requests import Purpose, RequestObserver, Tally
 from exporter.registry.time_limits import TimeLimits
 
@@ -40,10 +41,10 @@ _OK = 200
 _PARTIAL = 206
 _CLIENT_ERROR = 400
 _UNAUTHORIZED = 401
+_MOST_DIGITS = len(str(2**63))
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):  # there is one to each request, and a dataclass takes thrice as long to make
     """One request: which statuses carry a body that is wanted, and how long that may be in bytes.
 
     The `url` is of the registry's own origin, as httpx writes it, and without a user. A longer body is an
@@ -68,8 +69,7 @@ class Question:
         return path_of(httpx.URL(self.url))
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A successful answer; `body` is empty where it was not asked for."""
 
     question: Question
@@ -94,10 +94,10 @@ class Answer:
         Raises:
             ProtocolError: it is not a number.
         """
-        text = self.headers.get("content-length")
+        text = self.headers.get(b"content-length")
         if text is None:
             return None
-        if not (text.isascii() and text.isdigit()) or len(text) > len(str(2**63)):
+        if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS:
             raise ProtocolError(self.method, self.path, "answered with a Content-Length that is no number")
         return int(text)
 
@@ -141,26 +141,29 @@ class Wire:
         Raises:
             RegistryError: there is no successful answer.
         """
-        ask_token_service = partial(self._ask_token_service, tally=tally)
         repository = question.repository
+        ask_token_service = partial(self._ask_token_service, tally)
         try:
-            authorization = await self._authentication.header(repository, ask_token_service)
-            answer = await self._ask_within(seconds, question, authorization, purpose, tally)
+            grant = self._authentication.ready(repository)
+            if grant is None:
+                grant = await self._authentication.grant(repository, ask_token_service)
+            answer = await self._ask_within(seconds, question, grant.header, purpose, tally)
             if isinstance(answer, _Unauthorized):
                 if not await self._authentication.challenged(
-                    answer.challenges, repository, authorization, ask_token_service
+                    answer.challenges, repository, grant.header, ask_token_service
                 ):
                     raise answer.error
-                authorization = await self._authentication.header(repository, ask_token_service)
+                grant = await self._authentication.grant(repository, ask_token_service)
                 if self._observer is not None:
                     self._observer.retried("unauthorized")
-                answer = await self._ask_within(seconds, question, authorization, Purpose.RETRY, tally)
+                answer = await self._ask_within(seconds, question, grant.header, Purpose.RETRY, tally)
         except DeniedError as error:
             raise AuthenticationError(question.method, question.path, error.detail, error.trouble) from error
         if isinstance(answer, _Unauthorized):
-            self._authentication.refused(repository, authorization)
+            self._authentication.refused(repository, grant.header)
             raise answer.error
-        self._authentication.worked(repository, authorization)
+        if not grant.worked:
+            self._authentication.worked(repository, grant.header)
         return answer
 
     async def _ask_within(
@@ -173,7 +176,7 @@ class Wire:
                     return await self._follow(question, authorization, purpose, tally)
             detail = "brought nothing for"
             async with asyncio.timeout(seconds) as deadline:
-                question = replace(question, sink=PostponingSink(question.sink, deadline, seconds))
+                question = question._replace(sink=PostponingSink(question.sink, deadline, seconds))
                 return await self._follow(question, authorization, purpose, tally)
         except TimeoutError as error:
             raise TimedOutError(question.method, question.path, f"{detail} {seconds:g} s") from error
@@ -207,17 +210,18 @@ class Wire:
                     raise
                 return _Unauthorized(error, response.headers.get_list("www-authenticate"))
             finally:
-                await close(response)
+                if not is_over(response):
+                    await close(response)
         detail = f"was redirected more than {_MOST_REDIRECTS} times"
         raise ProtocolError(question.method, question.path, detail)
 
-    async def _ask_token_service(self, question: TokenQuestion, tally: Tally) -> TokenAnswer:
+    async def _ask_token_service(self, tally: Tally, question: TokenQuestion) -> TokenAnswer:
         """Ask for a token, and again after a transient error; no faster than the service lets us.
 
         Its answer is for all who wait for the same token, so the deadline of none of them ends it.
         """
 
-        async def ask(_purpose: Purpose) -> TokenAnswer:
+        async def ask() -> TokenAnswer:
             if not self._token_pace.unlimited:
                 await self._token_pace.turn()
             tally.add(Purpose.TOKEN)
@@ -233,7 +237,12 @@ class Wire:
             note_answer(self._token_pace, None)
             return answer
 
-        return await with_retries(ask, Purpose.TOKEN, self._observer)
+        try:
+            return await ask()
+        except RegistryError as error:
+            if retry_reason(error) is None:
+                raise
+            return await ask_again(error, ask, self._observer)
 
     async def _ask_token_service_once(self, question: TokenQuestion) -> TokenAnswer:
         # Redirects are not followed: the secret is for this address.
@@ -293,9 +302,9 @@ class Wire:
                 status,
                 parse_error_codes(body),
                 redirected=redirected,
-                retry_after=headers.get("retry-after"),
+                retry_after=headers.get(b"retry-after"),
             )
-        if (headers.get("content-encoding") or "identity").lower() != "identity":
+        if (headers.get(b"content-encoding") or "identity").lower() != "identity":
             detail = "answered encoded although identity was asked for"
             raise ProtocolError(question.method, question.path, detail)
         if status != _OK and (status != _PARTIAL or question.byte_range is None):

@@ -61,6 +61,40 @@ def test_nobody_waits_until_the_registry_refuses_a_request():
     assert run(main()) == [0.0] * 100
 
 
+@pytest.mark.parametrize("answers", range(2000, 2016))
+def test_first_limit_is_reckoned_from_what_was_answered_lately(answers: int):
+    """Not from a cycle long ago: what was quick then may be too fast now."""
+
+    async def main() -> list[float]:
+        pace = Pace()
+        for _ in range(answers):
+            pace.answered()
+            await asyncio.sleep(0.0005)
+        await asyncio.sleep(600)
+        for _ in range(10):
+            pace.answered()
+            await asyncio.sleep(0.01)
+        pace.refused(None)
+        return await starts(pace, 3)
+
+    assert run(main()) == [0.0, 0.05, 0.1]
+
+
+@pytest.mark.parametrize("answers", [*range(2000, 2016), 3000])
+def test_first_limit_is_near_what_was_answered(answers: int):
+    """However many answers came since the clock was looked at."""
+
+    async def main() -> float:
+        pace = Pace()
+        for _ in range(answers):
+            pace.answered()
+            await asyncio.sleep(0.001)
+        pace.refused(None)
+        return (await starts(pace, 1001))[-1]
+
+    assert run(main()) == pytest.approx(1.0, rel=0.1)
+
+
 def test_requests_are_spaced_as_configured():
     async def main() -> list[float]:
         return await starts(Pace(requests_per_second=10), 5)

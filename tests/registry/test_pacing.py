@@ -1,5 +1,6 @@
 """What is asked again, and when a registry or a repository is left alone."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,14 +12,13 @@ from exporter.registry import (
     ConnectionFailedError,
     LeftAloneError,
     ProtocolError,
-    Purpose,
     RegistryError,
     TimedOutError,
     TooLargeError,
     TruncatedBodyError,
 )
 from exporter.registry.errors import ConnectTimedOutError, NotConnectedError
-from exporter.registry.pacing import retry_reason, with_retries
+from exporter.registry.pacing import ask_again, retry_reason
 
 ASKED = ("GET", "/v2/")
 TIMEOUT = TimedOutError(*ASKED, "was not answered")
@@ -48,15 +48,23 @@ class Told:
 class Asked:
     """Something to ask that gives these outcomes in turn."""
 
-    outcomes: list[RegistryError | str]
-    purposes: list[Purpose] = field(default_factory=list)
+    outcomes: list[Exception | str]
+    times: int = 0
 
-    async def __call__(self, purpose: Purpose) -> str:
-        self.purposes.append(purpose)
+    async def __call__(self) -> str:
+        self.times += 1
         outcome = self.outcomes.pop(0)
-        if isinstance(outcome, RegistryError):
+        if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+
+async def answer_of(asked: Callable[[], Awaitable[str]], observer: Told | None) -> str:
+    """Ask, and again where that may help, as everybody does."""
+    try:
+        return await asked()
+    except RegistryError as error:
+        return await ask_again(error, asked, observer)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +97,6 @@ def test_only_what_may_pass_is_worth_asking_again(error: Exception, reason: str 
     assert retry_reason(error) == reason
 
 
-@pytest.mark.parametrize("purpose", list(Purpose))
-async def test_answer_is_returned_and_asked_for_once(purpose: Purpose):
-    """With the purpose that was given."""
-    asked, told = Asked(["answer"]), Told()
-    assert await with_retries(asked, purpose, told) == "answer"
-    assert (asked.purposes, told.reasons) == ([purpose], [])
-
-
 @pytest.mark.parametrize(
     ("outcomes", "reasons"),
     [
@@ -112,9 +112,8 @@ async def test_answer_is_returned_and_asked_for_once(purpose: Purpose):
 async def test_flapping_answer_is_waited_for(outcomes: list[RegistryError], reasons: list[str]):
     """What fails once or twice and then answers has answered; the observer hears why it was asked again."""
     asked, told = Asked([*outcomes, "answer"]), Told()
-    assert await with_retries(asked, Purpose.WALK, told) == "answer"
-    retries = [Purpose.RETRY] * len(outcomes)
-    assert (asked.purposes, told.reasons) == ([Purpose.WALK, *retries], reasons)
+    assert await answer_of(asked, told) == "answer"
+    assert (asked.times, told.reasons) == (len(outcomes) + 1, reasons)
 
 
 @pytest.mark.parametrize(
@@ -133,23 +132,22 @@ async def test_last_failure_is_raised(outcomes: list[RegistryError], reasons: li
     """After three askings, two cut bodies, or the first failure that asking again would not mend."""
     asked, told = Asked([*outcomes, "too late"]), Told()
     with pytest.raises(RegistryError) as caught:
-        await with_retries(asked, Purpose.WALK, told)
+        await answer_of(asked, told)
     assert (caught.value, told.reasons, asked.outcomes) == (outcomes[-1], reasons, ["too late"])
 
 
 async def test_observer_is_not_needed():
     """Nobody may be watching."""
-    assert await with_retries(Asked([BUSY, "answer"]), Purpose.WALK, None) == "answer"
+    assert await answer_of(Asked([BUSY, "answer"]), None) == "answer"
 
 
 async def test_bug_is_not_asked_again():
     """An exception of another kind passes through at once."""
 
-    async def broken(_purpose: Purpose) -> str:
-        raise ZeroDivisionError
-
+    asked, told = Asked([BUSY, ZeroDivisionError(), "too late"]), Told()
     with pytest.raises(ZeroDivisionError):
-        await with_retries(broken, Purpose.WALK, Told())
+        await answer_of(asked, told)
+    assert (asked.times, told.reasons) == (2, ["server_error"])
 
 
 async def test_waiting_grows_from_a_tenth_of_a_second_and_stays_short(monkeypatch: pytest.MonkeyPatch):
@@ -161,7 +159,7 @@ async def test_waiting_grows_from_a_tenth_of_a_second_and_stays_short(monkeypatc
 
     monkeypatch.setattr("stamina._core._smart_sleep", sleep)
     with stamina.set_testing(testing=False), pytest.raises(AnswerError):
-        await with_retries(Asked([BUSY] * 3), Purpose.WALK, None)
+        await answer_of(Asked([BUSY] * 3), None)
     assert (len(waits), 0.1 <= waits[0] <= 1.1, 0.2 <= waits[1] <= 1.2) == (2, True, True)
 
 

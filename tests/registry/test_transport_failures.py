@@ -9,8 +9,10 @@ import pytest
 from exporter.oci import Digest
 from exporter.registry import (
     AnswerError,
+    BlobHead,
     ConnectionFailedError,
     Errand,
+    LastByte,
     ManifestBody,
     ProtocolError,
     RegistryClient,
@@ -20,11 +22,12 @@ from exporter.registry import (
 )
 from exporter.registry.errors import ConnectTimedOutError, NotConnectedError
 from tests.registry.failure import failure
-from tests.registry.scripted import Reply, ScriptedServer, Then, error_reply, reply
+from tests.registry.scripted import PATIENCE, Reply, ScriptedServer, Then, error_reply, reply
 
 DIGEST = Digest("sha256:" + "0123456789abcdef" * 4)
 PATH = f"/v2/app/manifests/{DIGEST}"
 GET = f"GET {PATH}"
+BLOB = f"/v2/app/blobs/{DIGEST}"
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 CLOSED = "failed: the connection was closed before an answer"
@@ -275,6 +278,43 @@ async def test_client_asks_again_after_every_failure(
         (ProtocolError, f"{GET} {ENCODED}"),
         ManifestBody(None, "", b"whole"),
     ]
+
+
+async def test_connection_is_free_after_every_answer(server: ScriptedServer, errand: Errand):
+    """There is but one; only where much is left unread it is another one's place."""
+    head, get = f"HEAD {BLOB}", f"GET {BLOB}"
+    server.answer(head, reply(200, length=7), reply(404, length=99), reply(200, length=7))
+    server.answer(
+        get,
+        reply(206, b"x", {"Content-Range": "bytes 6-6/7"}),
+        reply(404, b"nothing"),
+        reply(206, b"", {"Content-Range": "bytes 6-6/7"}),
+        reply(200, b"unread!"),
+        reply(307, b"unread", {"Location": "/elsewhere"}),
+    )
+    server.answer("GET /elsewhere", reply(206, b"x" * 100_000, {"Content-Range": "bytes 6-6/7"}))
+    async with open_client(server.url, concurrency=1) as client, asyncio.timeout(PATIENCE):
+        outcomes = [
+            await client.head_blob("app", DIGEST, errand),
+            await client.last_byte("app", DIGEST, 7, errand),
+            (await failure(client.head_blob("app", DIGEST, errand)))[1],
+            (await failure(client.last_byte("app", DIGEST, 7, errand)))[1],
+            await client.last_byte("app", DIGEST, 7, errand),
+            await client.last_byte("app", DIGEST, 7, errand),
+            await client.last_byte("app", DIGEST, 7, errand),
+            await client.head_blob("app", DIGEST, errand),
+        ]
+    assert outcomes == [
+        BlobHead(7),
+        LastByte(ranged=True, total=7, received=1),
+        f"{head} answered 404",
+        f"{get} answered 404",
+        LastByte(ranged=True, total=7, received=0),
+        LastByte(ranged=False, total=7, received=0),
+        LastByte(ranged=True, total=7, received=1),
+        BlobHead(7),
+    ]
+    assert server.connections == 2
 
 
 async def test_many_tasks_share_the_connections_they_may_have(server: ScriptedServer, errand: Errand):

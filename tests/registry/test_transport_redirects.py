@@ -65,6 +65,7 @@ async def test_redirect_is_followed_with_the_same_method(
         ("/da%20ta?sig=a%2Bb%3D", "/da%20ta?sig=a%2Bb%3D"),
         # Signed as it stands: no escape may be undone, done or written otherwise.
         ("/d%61ta%2f%7E?sig=%2f%2B%41+~&x=%27%3a:", "/d%61ta%2f%7E?sig=%2f%2B%41+~&x=%27%3a:"),
+        ("/d%61ta%2f%7E//%2F+~:@,;=/", "/d%61ta%2f%7E//%2F+~:@,;=/"),
     ],
 )
 async def test_target_is_relative_to_what_was_asked(
