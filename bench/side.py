@@ -2,24 +2,28 @@
 
     python -m bench.side SIDE ARGUMENTS
 
-ARGUMENTS is a JSON object: what the side is opened with and the number of `cycles`. What was measured of each
-cycle goes to standard output as a JSON list.
+ARGUMENTS is a JSON object: what the side is opened with and the number of `cycles`. When each cycle began, by
+`time.monotonic`, and what was measured of it goes to standard output as a JSON list of pairs.
 """
 
 import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, Final
+from tempfile import TemporaryFile
+from typing import IO, Any, Final, Self
 
 import uvloop
 
 from bench.measuring import Measured, measured
+from bench.turns import seconds_within, take_turns
 
 
 class Side(StrEnum):
@@ -45,23 +49,67 @@ class SideFailed(Exception):  # noqa: N818 - says what is the matter
 
 def run_side(side: Side, *, cycles: int = 2, **arguments: Any) -> list[Measured]:
     """Measure so many cycles of a side in a new process."""
-    given = json.dumps({"cycles": cycles, **arguments})
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.side", side, given],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        cwd=_CHECKOUT,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SideFailed(f"{side} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return [Measured(**cycle) for cycle in json.loads(done.stdout)]
+    with _Measurement.begun(side, cycles, arguments) as measurement:
+        return [cycle for _, cycle in measurement.cycles()]
 
 
-async def _cycles(side: Side, cycles: int, arguments: Mapping[str, Any]) -> list[Measured]:
+def run_in_turns(sides: Sequence[Side], *, cycles: int = 2, **arguments: Any) -> dict[Side, list[Measured]]:
+    """Measure so many cycles of sides in new processes of which one runs at a time, the first one first.
+
+    The seconds of a cycle are those in which it was its side's turn.
+    """
+    with ExitStack() as stack:
+        measurements = [stack.enter_context(_Measurement.begun(side, cycles, arguments)) for side in sides]
+        turns = take_turns([measurement.process for measurement in measurements])
+        return {
+            measurement.side: [
+                replace(cycle, seconds=seconds_within(its, began, began + cycle.seconds))
+                for began, cycle in measurement.cycles()
+            ]
+            for measurement, its in zip(measurements, turns, strict=True)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Measurement:
+    """A process that measures a side; what it says goes to files, which unlike pipes are never full."""
+
+    side: Side
+    process: subprocess.Popen[str]
+    output: IO[str]
+    errors: IO[str]
+
+    @classmethod
+    @contextmanager
+    def begun(cls, side: Side, cycles: int, arguments: Mapping[str, Any]) -> Iterator[Self]:
+        with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench.side", side, json.dumps({"cycles": cycles, **arguments})],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                text=True,
+                cwd=_CHECKOUT,
+            )
+            try:
+                yield cls(side, process, output, errors)
+            finally:
+                process.kill()  # else one that stands still would stay
+                process.wait()
+
+    def cycles(self) -> list[tuple[float, Measured]]:
+        """Wait for the end; tell when each cycle began, and what was measured of it."""
+        status = self.process.wait()
+        if status != 0:
+            self.errors.seek(0)
+            raise SideFailed(f"{self.side} ended with {status}: {self.errors.read().strip()[-2000:]}")
+        self.output.seek(0)
+        return [(began, Measured(**cycle)) for began, cycle in json.load(self.output)]
+
+
+async def _cycles(side: Side, cycles: int, arguments: Mapping[str, Any]) -> list[tuple[float, Measured]]:
     async with resolve_name(_OPENERS[side])(**arguments) as walk:
-        return [await measured(walk) for _ in range(cycles)]
+        return [(time.monotonic(), await measured(walk)) for _ in range(cycles)]
 
 
 def main(side: str, given: str) -> None:
@@ -70,7 +118,7 @@ def main(side: str, given: str) -> None:
     cycles = arguments.pop("cycles")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         result = runner.run(_cycles(Side(side), cycles, arguments))
-    print(json.dumps([asdict(cycle) for cycle in result]))
+    print(json.dumps([(began, asdict(cycle)) for began, cycle in result]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Our walk and the one over bare aiohttp, measured one after the other on the same server."""
+"""Our walk and the one over bare aiohttp, measured in turns on the same server."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 from bench.measuring import Measured
 from bench.results import Goal, Row, Written, compare, count, mebibytes, milliseconds, per_second
 from bench.shape import RequestKind, Shape
-from bench.side import Side, run_side
+from bench.side import Side, run_in_turns
 
 BARE: Final = "bare aiohttp"
 EXACTLY: Final = Goal(1, 1)
@@ -34,14 +34,14 @@ class Pair:
 
 
 def walk_both(url: str, connections: int, *, bare_first: bool) -> Pair:
-    """Measure both sides, in this order or that: a server may be quicker for the second.
+    """Measure both sides in turns, of which the one or the other has the first.
 
     Raises:
         UnequalWork: they did not ask the same.
     """
     order = (Side.BARE, Side.OURS) if bare_first else (Side.OURS, Side.BARE)
-    done = {side: Cycles(*run_side(side, url=url, connections=connections)) for side in order}
-    pair = Pair(done[Side.OURS], done[Side.BARE])
+    done = run_in_turns(order, url=url, connections=connections)
+    pair = Pair(Cycles(*done[Side.OURS]), Cycles(*done[Side.BARE]))
     check_work(pair)
     return pair
 
