@@ -86,10 +86,10 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=_positive, default=default, metavar="N", help=meaning)
     parser.add_argument(
         "--factors",
-        type=_positives,
+        type=_factors,
         default=_DEFAULTS.scale_factors,
         metavar="N,N",
-        help="how many times larger the registries of scale are, smallest first",
+        help="how many times larger the registries of scale are, two or more, smallest first",
     )
     parser.add_argument(
         "--delay", type=float, default=_DEFAULTS.delay * 1000, metavar="MS", help="milliseconds of latency"
@@ -111,5 +111,8 @@ def _positive(text: str) -> int:
     return number
 
 
-def _positives(text: str) -> tuple[int, ...]:
-    return tuple(_positive(part) for part in text.split(","))
+def _factors(text: str) -> tuple[int, ...]:
+    factors = tuple(_positive(part) for part in text.split(","))
+    if not factors[1:] or list(factors) != sorted(set(factors)):
+        raise argparse.ArgumentTypeError(f"{text} is not two or more numbers, the smallest first")
+    return factors

@@ -8,6 +8,7 @@ ARGUMENTS is a JSON object: what the side is opened with and the number of `cycl
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -68,6 +69,23 @@ def run_in_turns(sides: Sequence[Side], *, cycles: int = 2, **arguments: Any) ->
             ]
             for measurement, its in zip(measurements, turns, strict=True)
         }
+
+
+def run_beside_smaller(
+    side: Side, larger: Mapping[str, Any], smaller: Mapping[str, Any], times: int
+) -> tuple[list[Measured], list[list[Measured]]]:
+    """Measure a side opened with the larger arguments, in turns with so many others one after another.
+
+    Returns two cycles of the one and two of each of the others.
+    """
+    with _Measurement.begun(side, 2, larger) as one:
+        others = []
+        for _ in range(times):
+            with _Measurement.begun(side, 2, smaller) as other:
+                take_turns((one.process, other.process), until=other.process)
+                others.append([cycle for _, cycle in other.cycles()])
+        one.process.send_signal(signal.SIGCONT)
+        return [cycle for _, cycle in one.cycles()], others
 
 
 @dataclass(frozen=True, slots=True)

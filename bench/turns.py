@@ -19,15 +19,21 @@ class Turn:
     ended: float
 
 
-def take_turns(processes: Sequence[subprocess.Popen[str]], seconds: float = A_TURN) -> list[list[Turn]]:
+def take_turns(
+    processes: Sequence[subprocess.Popen[str]],
+    seconds: float = A_TURN,
+    *,
+    until: subprocess.Popen[str] | None = None,
+) -> list[list[Turn]]:
     """Let processes run one at a time, in this order and so many seconds each, until all have ended.
 
-    Returns the turns of each.
+    Where only the end of one is waited for, the others stand still then. Returns the turns of each.
     """
     turns: list[list[Turn]] = [[] for _ in processes]
     for process in processes:
         process.send_signal(signal.SIGSTOP)
-    while any(process.poll() is None for process in processes):
+    awaited = processes if until is None else [until]
+    while any(process.poll() is None for process in awaited):
         for process, its in zip(processes, turns, strict=True):
             if process.poll() is not None:
                 continue

@@ -4,13 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from statistics import median
 
 from bench.measuring import Measured
 from bench.options import Options
-from bench.results import Goal, Result, Row, mebibytes, milliseconds
+from bench.results import Goal, Result, Row, compare, mebibytes, milliseconds
 from bench.shape import Shape
-from bench.side import Side, run_side
+from bench.side import Side, run_beside_smaller
 
 _MILLION = 10**6
 _MEMORY_FOR_A_MILLION = 400 * 2**20
@@ -18,46 +17,32 @@ _FASTEST_GROWTH = 1.05  # ten times the work, at most 10.5 times the time
 
 
 @dataclass(frozen=True, slots=True)
-class _Point:
-    """What the runs of one size came to; CPU times are of one request, so they should not grow at all."""
+class _Step:
+    """Two cycles of a larger registry, and two of each of those many smaller ones that had turns with it."""
 
-    references: int
-    requests: int
-    cold_cpu: float
-    warm_cpu: float
-    memory: float
-
-    @property
-    def name(self) -> str:
-        return f"{self.references:,} references"
+    smaller: Shape
+    larger: Shape
+    one: list[Measured]
+    others: list[list[Measured]]
 
 
 def run(options: Options) -> Result:
-    """Measure; the larger a registry, the fewer runs."""
+    """Measure each size in turns with the one before, which is walked as often as it is smaller."""
     shapes = _shapes(options)
-    runs = [min(options.runs, shapes[-1].repositories // shape.repositories) for shape in shapes]
-    cycles: dict[int, list[list[Measured]]] = {shape.references: [] for shape in shapes}
-    for number in range(max(runs)):
-        for shape, wanted in zip(shapes, runs, strict=True):
-            if number < wanted:
-                one = run_side(Side.ENDLESS, **asdict(shape), connections=options.connections)
-                cycles[shape.references].append(one)
-    points = [_point(references, measured) for references, measured in cycles.items()]
+    steps = []
+    for smaller, larger in pairwise(shapes):
+        one, others = run_beside_smaller(
+            Side.ENDLESS,
+            {**asdict(larger), "connections": options.connections},
+            {**asdict(smaller), "connections": options.connections},
+            larger.repositories // smaller.repositories,
+        )
+        steps.append(_Step(smaller, larger, one, others))
     return Result(
         f"registry in the same process, {shapes[0]} and {' and '.join(_times(options))} as many repositories",
-        [*_growth_rows(points), *_memory_rows(points)],
-        {
-            "cycles": {
-                references: [[asdict(cycle) for cycle in one] for one in measured]
-                for references, measured in cycles.items()
-            }
-        },
+        [*_growth_rows(steps), *_memory_rows(steps)],
+        {"steps": [asdict(step) for step in steps]},
     )
-
-
-def growth_exponent(first: tuple[float, float], last: tuple[float, float]) -> float:
-    """Tell how a cost grows with the work, both given as (work, cost): 1 is linear, 2 quadratic."""
-    return math.log(last[1] / first[1]) / math.log(last[0] / first[0])
 
 
 def _shapes(options: Options) -> list[Shape]:
@@ -69,62 +54,48 @@ def _times(options: Options) -> list[str]:
     return [f"x{factor}" for factor in options.scale_factors[1:]]
 
 
-def _point(references: int, measured: Sequence[Sequence[Measured]]) -> _Point:
-    return _Point(
-        references,
-        measured[0][0].requests,
-        median(cold.cpu_per_request for cold, _ in measured),
-        median(warm.cpu_per_request for _, warm in measured),
-        median(warm.peak_memory for _, warm in measured),
-    )
-
-
-def _growth_rows(points: Sequence[_Point]) -> list[Row]:
-    rows = []
-    for before, after in pairwise(points):
-        for name, earlier, later in (
-            ("cold", before.cold_cpu, after.cold_cpu),
-            ("warm", before.warm_cpu, after.warm_cpu),
-        ):
-            rows.append(
-                Row(
-                    f"CPU time of a request, {name}, {after.name}",
-                    milliseconds(later),
-                    f"{before.name}: {milliseconds(earlier)}",
-                    [later / earlier],
-                    Goal(most=_FASTEST_GROWTH),
-                )
-            )
-    first, last = points[0], points[-1]
-    exponent = growth_exponent(
-        (first.requests, first.requests * first.warm_cpu), (last.requests, last.requests * last.warm_cpu)
-    )
-    times = last.requests * last.warm_cpu / (first.requests * first.warm_cpu)
-    work = f"requests: x{last.requests / first.requests:.1f}"
-    rows.append(Row("growth of the time of a warm cycle, exponent", f"x{times:.1f}", work, [exponent]))
-    return rows
-
-
-def _memory_rows(points: Sequence[_Point]) -> list[Row]:
-    rows = [
-        Row(
-            f"peak memory, {after.name}",
-            mebibytes(after.memory),
-            f"{before.name}: {mebibytes(before.memory)}",
-            [after.memory / before.memory],
-            Goal(most=round(_FASTEST_GROWTH * after.references / before.references, 1)),
+def _growth_rows(steps: Sequence[_Step]) -> list[Row]:
+    """Compare the CPU time of a request, which should not grow at all."""
+    return [
+        compare(
+            f"CPU time of a request, {name}, {_named(step.larger)}",
+            [step.one[number].cpu_per_request] * len(step.others),
+            _named(step.smaller),
+            [other[number].cpu_per_request for other in step.others],
+            written=milliseconds,
+            goal=Goal(most=_FASTEST_GROWTH),
         )
-        for before, after in pairwise(points)
+        for step in steps
+        for number, name in enumerate(("cold", "warm"))
     ]
-    largest = points[-1]
-    if largest.references >= _MILLION:
+
+
+def _memory_rows(steps: Sequence[_Step]) -> list[Row]:
+    rows = [
+        compare(
+            f"peak memory, {_named(step.larger)}",
+            [step.one[-1].peak_memory] * len(step.others),
+            _named(step.smaller),
+            [other[-1].peak_memory for other in step.others],
+            written=mebibytes,
+            goal=Goal(most=round(_FASTEST_GROWTH * step.larger.references / step.smaller.references, 1)),
+        )
+        for step in steps
+    ]
+    last = steps[-1]
+    if last.larger.references >= _MILLION:
         rows.append(
-            Row(
-                f"peak memory, {largest.name}",
-                mebibytes(largest.memory),
-                f"allowed: {mebibytes(_MEMORY_FOR_A_MILLION)}",
-                [largest.memory / _MEMORY_FOR_A_MILLION],
-                Goal(most=1),
+            compare(
+                f"peak memory, {_named(last.larger)}",
+                [last.one[-1].peak_memory],
+                "allowed",
+                [_MEMORY_FOR_A_MILLION],
+                written=mebibytes,
+                goal=Goal(most=1),
             )
         )
     return rows
+
+
+def _named(shape: Shape) -> str:
+    return f"{shape.references:,} references"

@@ -3,7 +3,6 @@
 import pytest
 
 from bench.results import Goal, Row, compare, mebibytes, milliseconds, per_second, table
-from bench.scenarios.scale import growth_exponent
 
 
 def test_a_ratio_is_the_median_of_the_runs():
@@ -49,9 +48,3 @@ def test_the_table_names_both_sides():
         "| CPU time | 0.090 ms | bare: 0.050 ms | 1.800 | 1.700 to 1.900 | at most 2.2: met |\n"
         "| memory   | 53 MiB   | bare: 49 MiB   | 1.080 |                |                  |"
     )
-
-
-@pytest.mark.parametrize(("cost", "exponent"), [(100.0, 1.0), (10000.0, 2.0), (1.0, 0.0)])
-def test_growth(cost: float, exponent: float):
-    """1 where the cost grows as the work does."""
-    assert growth_exponent((1.0, 1.0), (100.0, cost)) == pytest.approx(exponent)

@@ -30,7 +30,7 @@ BESIDE = {
     "latency": ["55 x 2 ms / 4"],
     "scrape": ["allowed", "plain scrape"],
     "whole": ["curl and sha256sum", "most"],
-    "scale": ["120 references", "requests"],
+    "scale": ["120 references"],
 }
 
 
@@ -66,6 +66,8 @@ def test_what_was_measured_is_printed_and_written(tmp_path: Path, capsys: pytest
         (["walk"], "walk is none of registry, ceiling, latency, scrape, whole, scale"),
         (["--runs=0"], "0 is not a number from 1 on"),
         (["--factors=1,x"], "--factors"),
+        (["--factors=1"], "--factors"),
+        (["--factors=10,1"], "--factors"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]):
