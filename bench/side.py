@@ -73,19 +73,27 @@ def run_in_turns(sides: Sequence[Side], *, cycles: int = 2, **arguments: Any) ->
 
 def run_beside_smaller(
     side: Side, larger: Mapping[str, Any], smaller: Mapping[str, Any], times: int
-) -> tuple[list[Measured], list[list[Measured]]]:
+) -> list[tuple[Measured, list[Measured]]]:
     """Measure a side opened with the larger arguments, in turns with so many others one after another.
 
-    Returns two cycles of the one and two of each of the others.
+    Returns each cycle of the one, with those cycles of the others of its kind, cold or warm, that began while
+    it was under way; with all of its kind where none did.
     """
     with _Measurement.begun(side, 2, larger) as one:
         others = []
         for _ in range(times):
             with _Measurement.begun(side, 2, smaller) as other:
                 take_turns((one.process, other.process), until=other.process)
-                others.append([cycle for _, cycle in other.cycles()])
+                others.append(other.cycles())
         one.process.send_signal(signal.SIGCONT)
-        return [cycle for _, cycle in one.cycles()], others
+        return [
+            (
+                cycle,
+                [its for at, its in alike if began <= at <= began + cycle.seconds]
+                or [its for _, its in alike],
+            )
+            for (began, cycle), alike in zip(one.cycles(), zip(*others, strict=True), strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,11 @@ _FASTEST_GROWTH = 1.05  # ten times the work, at most 10.5 times the time
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Two cycles of a larger registry, and two of each of those many smaller ones that had turns with it."""
+    """A cold and a warm cycle of a larger registry, each with those that had turns with it."""
 
     smaller: Shape
     larger: Shape
-    one: list[Measured]
-    others: list[list[Measured]]
+    cycles: list[tuple[Measured, list[Measured]]]
 
 
 def run(options: Options) -> Result:
@@ -31,13 +30,13 @@ def run(options: Options) -> Result:
     shapes = _shapes(options)
     steps = []
     for smaller, larger in pairwise(shapes):
-        one, others = run_beside_smaller(
+        cycles = run_beside_smaller(
             Side.ENDLESS,
             {**asdict(larger), "connections": options.connections},
             {**asdict(smaller), "connections": options.connections},
             larger.repositories // smaller.repositories,
         )
-        steps.append(_Step(smaller, larger, one, others))
+        steps.append(_Step(smaller, larger, cycles))
     return Result(
         f"registry in the same process, {shapes[0]} and {' and '.join(_times(options))} as many repositories",
         [*_growth_rows(steps), *_memory_rows(steps)],
@@ -59,14 +58,14 @@ def _growth_rows(steps: Sequence[_Step]) -> list[Row]:
     return [
         compare(
             f"CPU time of a request, {name}, {_named(step.larger)}",
-            [step.one[number].cpu_per_request] * len(step.others),
+            [one.cpu_per_request] * len(others),
             _named(step.smaller),
-            [other[number].cpu_per_request for other in step.others],
+            [other.cpu_per_request for other in others],
             written=milliseconds,
             goal=Goal(most=_FASTEST_GROWTH),
         )
         for step in steps
-        for number, name in enumerate(("cold", "warm"))
+        for name, (one, others) in zip(("cold", "warm"), step.cycles, strict=True)
     ]
 
 
@@ -74,20 +73,21 @@ def _memory_rows(steps: Sequence[_Step]) -> list[Row]:
     rows = [
         compare(
             f"peak memory, {_named(step.larger)}",
-            [step.one[-1].peak_memory] * len(step.others),
+            [one.peak_memory] * len(others),
             _named(step.smaller),
-            [other[-1].peak_memory for other in step.others],
+            [other.peak_memory for other in others],
             written=mebibytes,
             goal=Goal(most=round(_FASTEST_GROWTH * step.larger.references / step.smaller.references, 1)),
         )
         for step in steps
+        for one, others in step.cycles[-1:]
     ]
     last = steps[-1]
     if last.larger.references >= _MILLION:
         rows.append(
             compare(
                 f"peak memory, {_named(last.larger)}",
-                [last.one[-1].peak_memory],
+                [last.cycles[-1][0].peak_memory],
                 "allowed",
                 [_MEMORY_FOR_A_MILLION],
                 written=mebibytes,
