@@ -50,7 +50,8 @@ def _shapes(options: Options) -> list[Shape]:
 
 
 def _times(options: Options) -> list[str]:
-    return [f"x{factor}" for factor in options.scale_factors[1:]]
+    first, *others = options.scale_factors
+    return [f"x{factor / first:g}" for factor in others]
 
 
 def _growth_rows(steps: Sequence[_Step]) -> list[Row]:
