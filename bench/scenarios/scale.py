@@ -1,13 +1,13 @@
 """Cycles of ever larger registries in the same process: whether time and memory grow as the work does."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 from bench.measuring import Measured
 from bench.options import Options
-from bench.results import Goal, Result, Row, compare, mebibytes, milliseconds
+from bench.results import Goal, Result, Row, Written, compare, mebibytes, milliseconds
 from bench.shape import Shape
 from bench.side import Side, run_beside_smaller
 
@@ -56,33 +56,26 @@ def _times(options: Options) -> list[str]:
 
 def _growth_rows(steps: Sequence[_Step]) -> list[Row]:
     """Compare the CPU time of a request, which should not grow at all."""
+    goal = Goal(most=_FASTEST_GROWTH)
     return [
-        compare(
-            f"CPU time of a request, {name}, {_named(step.larger)}",
-            [one.cpu_per_request] * len(others),
-            _named(step.smaller),
-            [other.cpu_per_request for other in others],
+        _row(
+            f"CPU time of a request, {name}",
+            step,
+            cycle,
+            lambda one: one.cpu_per_request,
             written=milliseconds,
-            goal=Goal(most=_FASTEST_GROWTH),
+            goal=goal,
         )
         for step in steps
-        for name, (one, others) in zip(("cold", "warm"), step.cycles, strict=True)
+        for cycle, name in enumerate(("cold", "warm"))
     ]
 
 
 def _memory_rows(steps: Sequence[_Step]) -> list[Row]:
-    rows = [
-        compare(
-            f"peak memory, {_named(step.larger)}",
-            [one.peak_memory] * len(others),
-            _named(step.smaller),
-            [other.peak_memory for other in others],
-            written=mebibytes,
-            goal=Goal(most=round(_FASTEST_GROWTH * step.larger.references / step.smaller.references, 1)),
-        )
-        for step in steps
-        for one, others in step.cycles[-1:]
-    ]
+    rows = []
+    for step in steps:
+        goal = Goal(most=round(_FASTEST_GROWTH * step.larger.references / step.smaller.references, 1))
+        rows.append(_row("peak memory", step, -1, lambda one: one.peak_memory, written=mebibytes, goal=goal))
     last = steps[-1]
     if last.larger.references >= _MILLION:
         rows.append(
@@ -96,6 +89,20 @@ def _memory_rows(steps: Sequence[_Step]) -> list[Row]:
             )
         )
     return rows
+
+
+def _row(
+    what: str, step: _Step, cycle: int, value: Callable[[Measured], float], *, written: Written, goal: Goal
+) -> Row:
+    one, others = step.cycles[cycle]
+    return compare(
+        f"{what}, {_named(step.larger)}",
+        [value(one)] * len(others),
+        _named(step.smaller),
+        map(value, others),
+        written=written,
+        goal=goal,
+    )
 
 
 def _named(shape: Shape) -> str:
