@@ -67,11 +67,12 @@ class _Client(asyncio.Protocol):
         self.close()
 
     def hold_back(self, act: Callable[..., None], *arguments: Any) -> None:
-        """Do something later, in any case not too early."""
+        """Do something later; at most a millisecond too early or too late, on average neither."""
         loop = asyncio.get_running_loop()
-        # An event loop's own idea of now may be as old as its last look at the clock.
+        # An event loop's own idea of now may be as old as its last look at the clock. It waits in whole
+        # milliseconds, and so half of one too long on average, which is why these are rounded down.
         seconds = time.monotonic() + self._delay - loop.time()
-        loop.call_later(math.ceil(seconds * _MILLISECONDS) / _MILLISECONDS, act, *arguments)
+        loop.call_later(math.floor(seconds * _MILLISECONDS) / _MILLISECONDS, act, *arguments)
 
     def answer(self, data: bytes) -> None:
         """Say what the server said, later."""

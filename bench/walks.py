@@ -52,9 +52,18 @@ def check_work(pair: Pair) -> None:
     Raises:
         UnequalWork: they were not.
     """
-    for ours, bare in ((pair.ours.cold, pair.bare.cold), (pair.ours.warm, pair.bare.warm)):
-        if ours.answers != bare.answers:
-            raise UnequalWork(f"ours: {ours.answers}, bare: {bare.answers}")
+    check_cycles(pair.ours.cold, pair.bare.cold)
+    check_cycles(pair.ours.warm, pair.bare.warm)
+
+
+def check_cycles(ours: Measured, bare: Measured) -> None:
+    """See to it that both sides asked the same in a cycle, and were answered the same.
+
+    Raises:
+        UnequalWork: they were not.
+    """
+    if ours.answers != bare.answers:
+        raise UnequalWork(f"ours: {ours.answers}, bare: {bare.answers}")
 
 
 def request_rows(pairs: Sequence[Pair], shape: Shape) -> list[Row]:

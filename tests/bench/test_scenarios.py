@@ -27,7 +27,7 @@ TINY = Options(
 BESIDE = {
     "registry": ["floor", "bare aiohttp", "limit by hey", "one curl a request, 5 of them"],
     "ceiling": ["floor", "bare aiohttp", "limit by hey"],
-    "latency": ["55 x 2 ms / 4"],
+    "latency": ["55 x 2 ms / 4", "limit by hey"],
     "scrape": ["allowed", "plain scrape"],
     "whole": ["curl and sha256sum", "most"],
     "scale": ["120 references"],
