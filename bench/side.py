@@ -74,26 +74,22 @@ def run_in_turns(sides: Sequence[Side], *, cycles: int = 2, **arguments: Any) ->
 def run_beside_smaller(
     side: Side, larger: Mapping[str, Any], smaller: Mapping[str, Any], times: int
 ) -> list[tuple[Measured, list[Measured]]]:
-    """Measure a side opened with the larger arguments, in turns with so many others one after another.
+    """Measure a cold and a warm cycle of a side opened with the larger arguments, beside smaller ones.
 
-    Returns each cycle of the one, with those cycles of the others of its kind, cold or warm, that began while
-    it was under way; with all of its kind where none did.
+    They have turns with so many cold cycles of new processes, then with as many warm ones of another. Returns
+    the cycles of the one, each with those beside it.
     """
     with _Measurement.begun(side, 2, larger) as one:
-        others = []
-        for _ in range(times):
-            with _Measurement.begun(side, 2, smaller) as other:
+
+        def beside_it(cycles: int) -> list[Measured]:
+            with _Measurement.begun(side, cycles, smaller) as other:
                 take_turns((one.process, other.process), until=other.process)
-                others.append(other.cycles())
+                return [cycle for _, cycle in other.cycles()]
+
+        cold = [cycle for _ in range(times) for cycle in beside_it(1)]
+        _, *warm = beside_it(1 + times)
         one.process.send_signal(signal.SIGCONT)
-        return [
-            (
-                cycle,
-                [its for at, its in alike if began <= at <= began + cycle.seconds]
-                or [its for _, its in alike],
-            )
-            for (began, cycle), alike in zip(one.cycles(), zip(*others, strict=True), strict=True)
-        ]
+        return [(cycle, others) for (_, cycle), others in zip(one.cycles(), (cold, warm), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
