@@ -1,7 +1,7 @@
 """Manifests made small: what many of them have in common is kept once, the rest of each as bytes."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Final, TypeAlias
@@ -82,11 +82,16 @@ class Packing:
             outline.artifact_type,
         )
 
-    def keep(self, packed: Iterable[bytes]) -> None:
-        """Forget what none of these needs."""
-        used = {_HEAD.unpack_from(one)[0] for one in packed}
+    def keep(self, used: Collection[int]) -> None:
+        """Forget what is needed only by manifests that have none of these outlines."""
         self._outlines = {number: outline for number, outline in self._outlines.items() if number in used}
         self._numbers = {outline: number for number, outline in self._outlines.items()}
+
+
+def outline_of(packed: bytes) -> int:
+    """The number of what a packed manifest has in common with others of its packing."""
+    number: int = _HEAD.unpack_from(packed)[0]
+    return number
 
 
 def number_of_references(packed: bytes) -> int:

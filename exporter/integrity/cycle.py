@@ -176,7 +176,7 @@ class Cycle:
             partial(open_repository, name) for name in scopes
         )
         await workers.run(iter(openings))
-        self._cache.keep_repositories(repositories)
+        await self._cache.keep_repositories(repositories)
         self._mention_empty(scopes, repositories)
         unreached = _unreached(repositories) if self._options.only is not None else None
         if unreached is not None:

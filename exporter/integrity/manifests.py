@@ -1,14 +1,23 @@
 """What is remembered of manifests from one cycle to the next."""
 
+import asyncio
 import zlib
-from collections.abc import Collection
-from typing import Final
+from collections.abc import AsyncIterator, Collection, Iterable
+from typing import Final, TypeVar
 
-from exporter.integrity.compact import CompactDigest, Packing, compact_digest, number_of_references
+from exporter.integrity.compact import (
+    CompactDigest,
+    Packing,
+    compact_digest,
+    number_of_references,
+    outline_of,
+)
 from exporter.oci import Digest, Manifest
 
 DEFAULT_SIZE: Final = 500_000
 _REFERENCES_OF_ONE: Final = 100
+_SLICE: Final = 1000  # what takes a millisecond or two
+_Thing = TypeVar("_Thing")
 
 
 class ManifestCache:
@@ -67,8 +76,8 @@ class ManifestCache:
         self._due[repository] = known
 
     def due(self, repository: str, digest: Digest, now: float) -> bool:
-        """Whether the body must be fetched again: headers do not hash."""
-        return self._due[repository][compact_digest(digest)] <= now
+        """Whether the body must be fetched again: headers do not hash, what is forgotten is not trusted."""
+        return self._due.get(repository, {}).get(compact_digest(digest), now) <= now
 
     def forget(self, repository: str, digest: Digest) -> None:
         """Do not trust this repository's copy any more."""
@@ -83,13 +92,32 @@ class ManifestCache:
             self._due[repository] = {key: due for key, due in known.items() if key in met}
             self._taken -= len(known) - len(self._due[repository])
 
-    def keep_repositories(self, repositories: Collection[str]) -> None:
-        """Forget the repositories that are gone, and all content that no repository is left for."""
-        self._due = {name: known for name, known in self._due.items() if name in repositories}
-        wanted = {key for known in self._due.values() for key in known}
-        self._contents = {key: packed for key, packed in self._contents.items() if key in wanted}
-        self._packing.keep(self._contents.values())
-        self._taken = sum(map(len, self._due.values())) + sum(map(_more_room, self._contents.values()))
+    async def keep_repositories(self, repositories: Collection[str]) -> None:
+        """Forget the repositories that are gone, and all content that no repository is left for.
+
+        It comes by all that is remembered, and lets others go on now and then: half a million manifests would
+        hold up a scrape for longer than it may take. Nothing may be remembered meanwhile.
+        """
+        for name in self._due.keys() - set(repositories):
+            self._taken -= len(self._due.pop(name))
+        wanted: set[CompactDigest] = set()
+        async for known in _in_slices(self._due.values()):
+            wanted.update(known)
+        outlines = set()
+        async for key in _in_slices(tuple(self._contents)):
+            if key in wanted:
+                outlines.add(outline_of(self._contents[key]))
+            else:
+                self._taken -= _more_room(self._contents.pop(key))
+        self._packing.keep(outlines)
+
+
+async def _in_slices(things: Iterable[_Thing]) -> AsyncIterator[_Thing]:
+    """Give one after the other, with a turn for whoever else has something to do after every thousand."""
+    for number, thing in enumerate(things, start=1):
+        yield thing
+        if number % _SLICE == 0:
+            await asyncio.sleep(0)
 
 
 def _more_room(packed: bytes) -> int:

@@ -217,21 +217,28 @@ class RepositoryWalk:
         return answer.digest or Digest.of(digested_content(answer.body))
 
     async def _ask_manifest(self, digest: Digest) -> None:
-        cache, now = self._context.cache, asyncio.get_running_loop().time()
+        cache = self._context.cache
         remembered = cache.get(self.name, digest)
         if remembered is None:
             if not (cache.full and self._reached_by.get(digest) in self._known_roots):
                 self.graph.fresh.add(digest)
             self._settle_manifest(digest, await self._fetch(digest, Purpose.WALK))
             return
-        judgement = await self._ask_manifest_head(digest, remembered)
-        result: Manifest | Judgement = remembered if judgement is INTACT else judgement
-        if judgement is INTACT and cache.due(self.name, digest, now):
-            result = await self._fetch(digest, Purpose.REFETCH)
+        result = await self._ask_remembered_manifest(digest, remembered)
         self._settle_manifest(digest, result)
         if isinstance(result, Judgement) and result.verdict is Verdict.UNVERIFIED:
             # It cannot be asked now; what is below it can.
             self._keep_manifest(digest, remembered)
+
+    async def _ask_remembered_manifest(self, digest: Digest, remembered: Manifest) -> Manifest | Judgement:
+        """Ask for the headers, and for the body again where that is due."""
+        now = asyncio.get_running_loop().time()
+        judgement = await self._ask_manifest_head(digest, remembered)
+        if judgement is not INTACT:
+            return judgement
+        if self._context.cache.due(self.name, digest, now):
+            return await self._fetch(digest, Purpose.REFETCH)
+        return remembered
 
     async def _ask_manifest_head(self, digest: Digest, remembered: Manifest) -> Judgement:
         try:
@@ -366,13 +373,12 @@ class RepositoryWalk:
         """Ask for a layer that is stored as a manifest; what it lists is not followed."""
         digest = descriptor.digest
         remembered = self._context.cache.get(self.name, digest)
-        result: Manifest | Judgement
         if remembered is None or purpose is Purpose.CONFIRMATION:
             result = await self._fetch(digest, purpose)
         else:
-            result = await self._ask_manifest_head(digest, remembered)
+            result = await self._ask_remembered_manifest(digest, remembered)
         self._opaque_manifests.add(digest)
-        if isinstance(result, Manifest) or result is INTACT:
+        if isinstance(result, Manifest):
             self.graph.manifest_failures.pop(digest, None)
         else:
             self._settle_manifest(digest, result, confirmed=purpose is Purpose.CONFIRMATION)

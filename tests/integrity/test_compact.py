@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.integrity.compact import Packing, compact_digest, number_of_references
+from exporter.integrity.compact import Packing, compact_digest, number_of_references, outline_of
 from exporter.oci import Descriptor, Digest, Manifest
 from tests.oci.strategies import cases, digests
 
@@ -20,7 +20,7 @@ def test_every_manifest_comes_back_as_it_was(manifests: list[Manifest]) -> None:
     packed = [packing.pack(manifest) for manifest in manifests]
     assert [packing.unpack(one) for one in packed] == manifests
     assert [number_of_references(one) for one in packed] == [manifest.references for manifest in manifests]
-    packing.keep(packed[::2])
+    packing.keep(set(map(outline_of, packed[::2])))
     assert [packing.unpack(one) for one in packed[::2]] == manifests[::2]
     again = [packing.pack(manifest) for manifest in manifests]
     assert [packing.unpack(one) for one in again] == manifests
@@ -39,10 +39,10 @@ def test_what_manifests_have_in_common_is_kept_once_and_as_long_as_one_has_it() 
     packing = Packing()
     packed = [packing.pack(image(number, number % 2 + 1)) for number in range(100)]
     assert len(packing._outlines) == len(packing._numbers) == 2
-    packing.keep(packed[::2])
+    packing.keep(set(map(outline_of, packed[::2])))
     assert list(packing._outlines.values()) == list(packing._numbers)
     assert [len(outline.layers) for outline in packing._numbers] == [1]
-    packing.keep([])
+    packing.keep(())
     assert (packing._outlines, packing._numbers) == ({}, {})
 
 

@@ -291,7 +291,7 @@ async def test_a_full_cache_is_told_once_and_again_after_there_was_room(crowd: S
     assert logs == [told, told]
 
 
-def test_room_is_taken_by_what_is_remembered_and_by_how_long_it_is():
+async def test_room_is_taken_by_what_is_remembered_and_by_how_long_it_is():
     """A manifest of thousands of layers is not one of many."""
     layers = tuple(Descriptor(CHILD_DIGEST, "a/b", size) for size in range(250))
     cache = ManifestCache(DAY, size=5)
@@ -309,8 +309,42 @@ def test_room_is_taken_by_what_is_remembered_and_by_how_long_it_is():
     assert cache.taken == 4
     cache.keep("web", [])
     assert cache.taken == 3
-    cache.keep_repositories([])
+    await cache.keep_repositories([])
     assert cache.taken == 0
+
+
+async def test_others_have_their_turns_while_all_that_is_remembered_is_gone_through():
+    """Half a million manifests would hold up a scrape for longer than it may take."""
+    cache, turns, done = ManifestCache(DAY), 0, False
+    digests = [Digest.of(str(number).encode()) for number in range(5000)]
+    for digest in digests:
+        cache.remember("app" if digest < digests[0] else "web", digest, Manifest("a/b", 1), now=0.0)
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while not done:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(count_turns())
+        await cache.keep_repositories(["web"])
+        done = True
+    assert turns >= 5
+    left = [digest for digest in digests if cache.get("web", digest) is not None]
+    assert left == [digest for digest in digests if digest >= digests[0]]
+    assert cache.taken == len(left)
+    assert len(cache._contents) == len(left)
+
+
+def test_what_was_forgotten_meanwhile_is_fetched_again():
+    """The same manifest may be asked for in two ways at once, of which one finds it lost."""
+    cache = ManifestCache(DAY)
+    cache.remember("app", CHILD_DIGEST, Manifest("a/b", 1), now=0.0)
+    assert not cache.due("app", CHILD_DIGEST, 1.0)
+    cache.forget("app", CHILD_DIGEST)
+    assert cache.due("app", CHILD_DIGEST, 1.0)
+    assert cache.due("web", CHILD_DIGEST, 1.0)
 
 
 @pytest.mark.parametrize("size", [0, 500_000])

@@ -1,5 +1,7 @@
 """Content whose media type does not tell where it is: looked for as a blob, then as a manifest."""
 
+import asyncio
+
 import pytest
 
 from sample import content as make
@@ -15,6 +17,7 @@ UNKNOWN = "application/vnd.example.thing"
 THING = Blob(make.noise("thing"), UNKNOWN)
 CHILD = make.image("child", layers=1)
 LAYER = CHILD.root.layers[0].digest
+DAY = 86400.0
 
 
 def registry_with(root: Manifest) -> ScriptedRegistry:
@@ -266,3 +269,18 @@ async def test_an_opaque_manifest_is_asked_for_by_head_later_and_may_be_lost():
     assert f"HEAD {manifest('app', CHILD.digest)}" in await second_cycle(watcher)
     del registry.manifests["app", CHILD.digest]
     assert await watcher.findings() == [broken("app", "layer", CHILD.digest, "latest")]
+
+
+async def test_an_opaque_manifest_is_fetched_again_within_a_day():
+    """Its headers do not hash either: bit rot would never be found."""
+    registry = registry_with(LAYERS)
+    registry.manifests["app", CHILD.digest] = (CHILD.root.data, CHILD.root.media_type)
+    watcher = Watcher(registry, refetch_interval=DAY, suspect_delay=0.0)
+    assert await watcher.findings() == []
+    rotten = CHILD.root.data.replace(LAYER[-8:].encode(), b"deadbeef")
+    registry.manifests["app", CHILD.digest] = (rotten, CHILD.root.media_type)
+    assert await watcher.findings() == []
+    await asyncio.sleep(DAY)
+    assert await watcher.findings() == [
+        broken("app", "layer", CHILD.digest, "latest", reason="digest_mismatch")
+    ]
