@@ -77,19 +77,27 @@ def run_beside_smaller(
     """Measure a cold and a warm cycle of a side opened with the larger arguments, beside smaller ones.
 
     They have turns with so many cold cycles of new processes, then with as many warm ones of another. Returns
-    the cycles of the one, each with those beside it.
+    each cycle of the one with those others of its kind, cold or warm, that began while it was under way; with
+    all of its kind where none did.
     """
     with _Measurement.begun(side, 2, larger) as one:
 
-        def beside_it(cycles: int) -> list[Measured]:
+        def beside_it(cycles: int) -> list[tuple[float, Measured]]:
             with _Measurement.begun(side, cycles, smaller) as other:
                 take_turns((one.process, other.process), until=other.process)
-                return [cycle for _, cycle in other.cycles()]
+                return other.cycles()
 
         cold = [cycle for _ in range(times) for cycle in beside_it(1)]
         _, *warm = beside_it(1 + times)
         one.process.send_signal(signal.SIGCONT)
-        return [(cycle, others) for (_, cycle), others in zip(one.cycles(), (cold, warm), strict=True)]
+        return [
+            (
+                cycle,
+                [its for at, its in alike if began <= at <= began + cycle.seconds]
+                or [its for _, its in alike],
+            )
+            for (began, cycle), alike in zip(one.cycles(), (cold, warm), strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

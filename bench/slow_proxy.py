@@ -69,8 +69,8 @@ class _Client(asyncio.Protocol):
     def hold_back(self, act: Callable[..., None], *arguments: Any) -> None:
         """Do something later; at most a millisecond too early or too late, on average neither."""
         loop = asyncio.get_running_loop()
-        # An event loop's own idea of now may be as old as its last look at the clock. It waits in whole
-        # milliseconds, and so half of one too long on average, which is why these are rounded down.
+        # An event loop counts in whole milliseconds, and may look at the clock less often than that. It waits
+        # for half of one too long on average, which is why these are rounded down.
         seconds = time.monotonic() + self._delay - loop.time()
         loop.call_later(math.floor(seconds * _MILLISECONDS) / _MILLISECONDS, act, *arguments)
 
