@@ -101,8 +101,8 @@ class ManifestCache:
         for name in self._due.keys() - set(repositories):
             self._taken -= len(self._due.pop(name))
         wanted: set[CompactDigest] = set()
-        async for known in _in_slices(self._due.values()):
-            wanted.update(known)
+        async for key in _in_slices(key for known in self._due.values() for key in known):
+            wanted.add(key)
         outlines = set()
         async for key in _in_slices(tuple(self._contents)):
             if key in wanted:
