@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         scrape_repositories=given.scrape_repositories,
         scale_references=given.references,
         scale_factors=given.factors,
+        scale_runs=given.scale_runs,
         layer_mebibytes=given.layer,
     )
     machine = describe()
@@ -76,12 +77,13 @@ def _parser() -> argparse.ArgumentParser:
         ("tags", shape.tags, "tags of each repository"),
         ("platforms", shape.platforms, f"images of each tag, at most {len(PLATFORMS)}"),
         ("connections", _DEFAULTS.connections, "connections of each side but curl"),
-        ("runs", _DEFAULTS.runs, "runs"),
+        ("runs", _DEFAULTS.runs, "runs of every scenario but scale"),
         ("hey-requests", _DEFAULTS.hey_requests, "requests of each kind that hey makes"),
         ("curl-requests", _DEFAULTS.curl_requests, "requests that curl makes"),
         ("scrape-repositories", _DEFAULTS.scrape_repositories, "repositories of the scraped metrics"),
         ("layer", _DEFAULTS.layer_mebibytes, "MiB of the layer that is read whole"),
         ("references", _DEFAULTS.scale_references, "references of the smallest registry of scale"),
+        ("scale-runs", _DEFAULTS.scale_runs, "runs of scale"),
     ):
         parser.add_argument(f"--{name}", type=_positive, default=default, metavar="N", help=meaning)
     parser.add_argument(

@@ -19,25 +19,27 @@ _FASTEST_GROWTH = 1.05  # ten times the work, at most 10.5 times the time
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A cold and a warm cycle of a larger registry, each with those that had turns with it."""
+    """In each run a cold and a warm cycle of a larger registry, each with those that had turns with it."""
 
     smaller: Shape
     larger: Shape
-    cycles: list[tuple[Measured, list[Measured]]]
+    runs: list[list[tuple[Measured, list[Measured]]]]
 
 
 def run(options: Options) -> Result:
     """Measure each size in turns with the one before, which is walked as often as it is smaller."""
     shapes = _shapes(options)
-    steps = []
-    for smaller, larger in pairwise(shapes):
-        cycles = run_beside_smaller(
-            Side.ENDLESS,
-            {**asdict(larger), "connections": options.connections},
-            {**asdict(smaller), "connections": options.connections},
-            larger.repositories // smaller.repositories,
-        )
-        steps.append(_Step(smaller, larger, cycles))
+    steps = [_Step(smaller, larger, []) for smaller, larger in pairwise(shapes)]
+    for _ in range(options.scale_runs):
+        for step in steps:
+            step.runs.append(
+                run_beside_smaller(
+                    Side.ENDLESS,
+                    {**asdict(step.larger), "connections": options.connections},
+                    {**asdict(step.smaller), "connections": options.connections},
+                    step.larger.repositories // step.smaller.repositories,
+                )
+            )
     return Result(
         f"registry in the same process, {shapes[0]} and {' and '.join(_times(options))} as many repositories",
         [*_growth_rows(steps), *_memory_rows(steps)],
@@ -82,9 +84,9 @@ def _memory_rows(steps: Sequence[_Step]) -> list[Row]:
         rows.append(
             compare(
                 f"peak memory, {_named(last.larger)}",
-                [last.cycles[-1][0].peak_memory],
+                [run[-1][0].peak_memory for run in last.runs],
                 "allowed",
-                [_MEMORY_FOR_A_MILLION],
+                [_MEMORY_FOR_A_MILLION] * len(last.runs),
                 written=mebibytes,
                 goal=Goal(most=1),
             )
@@ -95,13 +97,13 @@ def _memory_rows(steps: Sequence[_Step]) -> list[Row]:
 def _row(
     what: str, step: _Step, cycle: int, value: Callable[[Measured], float], *, written: Written, goal: Goal
 ) -> Row:
-    one, others = step.cycles[cycle]
+    runs = [run[cycle] for run in step.runs]
     # Their mean, since what slows the machine down for a while is in the one, too.
     return compare(
         f"{what}, {_named(step.larger)}",
-        [value(one)],
+        [value(one) for one, _ in runs],
         _named(step.smaller),
-        [fmean(map(value, others))],
+        [fmean(map(value, others)) for _, others in runs],
         written=written,
         goal=goal,
     )

@@ -49,7 +49,8 @@ def test_what_was_measured_is_printed_and_written(tmp_path: Path, capsys: pytest
     """With the machine that it was measured on."""
     file = tmp_path / "result.json"
     shape = ["--repositories=1", "--tags=1", "--platforms=1"]
-    assert main(["scale", *shape, "--references=20", "--factors=1,2", "--runs=1", f"--json={file}"]) == 0
+    size = ["--references=20", "--factors=1,2", "--scale-runs=2"]
+    assert main(["scale", *shape, *size, f"--json={file}"]) == 0
     printed = capsys.readouterr().out
     written = json.loads(file.read_text("utf-8"))
     assert written["machine"].keys() == describe().keys()
@@ -58,6 +59,7 @@ def test_what_was_measured_is_printed_and_written(tmp_path: Path, capsys: pytest
     assert list(written["scenarios"]) == ["scale"]
     assert f"## scale: {written['scenarios']['scale']['title']}\n" in printed
     assert written["options"]["scale_factors"] == [1, 2]
+    assert [len(row["ratios"]) for row in written["scenarios"]["scale"]["rows"]] == [2, 2, 2]
 
 
 @pytest.mark.parametrize(
