@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from statistics import fmean
+from typing import TypeAlias
 
 from bench.measuring import Measured
 from bench.options import Options
@@ -17,33 +18,40 @@ _MEMORY_FOR_A_MILLION = 400 * 2**20
 _FASTEST_GROWTH = 1.05  # ten times the work, at most 10.5 times the time
 
 
+_Cycles: TypeAlias = Sequence[tuple[Measured, Sequence[Measured]]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     """In each run a cold and a warm cycle of a larger registry, each with those that had turns with it."""
 
     smaller: Shape
     larger: Shape
-    runs: list[list[tuple[Measured, list[Measured]]]]
+    runs: Sequence[_Cycles]
 
 
 def run(options: Options) -> Result:
     """Measure each size in turns with the one before, which is walked as often as it is smaller."""
     shapes = _shapes(options)
-    steps = [_Step(smaller, larger, []) for smaller, larger in pairwise(shapes)]
-    for _ in range(options.scale_runs):
-        for step in steps:
-            step.runs.append(
-                run_beside_smaller(
-                    Side.ENDLESS,
-                    {**asdict(step.larger), "connections": options.connections},
-                    {**asdict(step.smaller), "connections": options.connections},
-                    step.larger.repositories // step.smaller.repositories,
-                )
-            )
+    pairs = list(pairwise(shapes))
+    runs = [
+        [_beside_smaller(smaller, larger, options.connections) for smaller, larger in pairs]
+        for _ in range(options.scale_runs)
+    ]
+    steps = [_Step(*pair, its) for pair, its in zip(pairs, zip(*runs, strict=True), strict=True)]
     return Result(
         f"registry in the same process, {shapes[0]} and {' and '.join(_times(options))} as many repositories",
         [*_growth_rows(steps), *_memory_rows(steps)],
         {"steps": [asdict(step) for step in steps]},
+    )
+
+
+def _beside_smaller(smaller: Shape, larger: Shape, connections: int) -> _Cycles:
+    return run_beside_smaller(
+        Side.ENDLESS,
+        {**asdict(larger), "connections": connections},
+        {**asdict(smaller), "connections": connections},
+        larger.repositories // smaller.repositories,
     )
 
 
