@@ -6,9 +6,10 @@ from typing import TypeAlias
 
 from exporter.integrity.finding import Kind, Reference, Verdict
 from exporter.integrity.judge import Judgement
+from exporter.integrity.manifests import MetManifests
 from exporter.integrity.proofs import BlobKey
 from exporter.integrity.rules import PlatformRule
-from exporter.oci import Descriptor, Digest, Manifest, Role, Target, is_foreign_layer, target_of
+from exporter.oci import Descriptor, Digest, Role, Target, is_foreign_layer, target_of
 from exporter.oci.media_types import IMAGE_CONFIGS
 
 
@@ -47,11 +48,11 @@ class RepositoryGraph:
     found whose type does not tell. `platforms` says which children are meant to be there; None: all.
     """
 
+    manifests: MetManifests
     platforms: PlatformRule | None = None
     tags: set[str] = field(default_factory=set)
     roots: dict[str, Digest] = field(default_factory=dict)
     kept_roots: dict[str, Digest] = field(default_factory=dict)
-    manifests: dict[Digest, Manifest] = field(default_factory=dict)
     fresh: set[Digest] = field(default_factory=set)
     targets: dict[Digest, Target] = field(default_factory=dict)
     tag_failures: dict[str, Failure] = field(default_factory=dict)

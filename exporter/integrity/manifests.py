@@ -75,6 +75,15 @@ class ManifestCache:
         known[key] = now + self._refetch_interval * fraction
         self._due[repository] = known
 
+    def packed(self, digest: Digest, manifest: Manifest) -> bytes | None:
+        """What is remembered of a manifest, for `unpack`; None where it is not, or read otherwise."""
+        packed = self._contents.get(compact_digest(digest))
+        return packed if packed is not None and self._packing.alike(packed, manifest) else None
+
+    def unpack(self, packed: bytes) -> Manifest:
+        """Make again what is remembered, or was since the last `keep_repositories`."""
+        return self._packing.unpack(packed)
+
     def due(self, repository: str, digest: Digest, now: float) -> bool:
         """Whether the body must be fetched again: headers do not hash, what is forgotten is not trusted."""
         return self._due.get(repository, {}).get(compact_digest(digest), now) <= now
@@ -110,6 +119,42 @@ class ManifestCache:
             else:
                 self._taken -= _more_room(self._contents.pop(key))
         self._packing.keep(outlines)
+
+
+class MetManifests:
+    """The manifests that one walk has read, each as small as it is remembered.
+
+    As objects, those of a repository with a hundred thousand references would take more memory than all that
+    is remembered of it.
+    """
+
+    def __init__(self, cache: ManifestCache) -> None:
+        self._cache = cache
+        self._remembered: dict[Digest, bytes] = {}
+        # The others, so that nothing is left of them when the walk is over.
+        self._packing = Packing()
+        self._own: dict[Digest, bytes] = {}
+
+    def __contains__(self, digest: Digest) -> bool:
+        return digest in self._remembered or digest in self._own
+
+    def add(self, digest: Digest, manifest: Manifest) -> None:
+        """Take in a manifest, in the place of what there was."""
+        packed = self._cache.packed(digest, manifest)
+        if packed is None:
+            self._remembered.pop(digest, None)
+            self._own[digest] = self._packing.pack(manifest)
+        else:
+            self._own.pop(digest, None)
+            self._remembered[digest] = packed
+
+    def get(self, digest: Digest) -> Manifest | None:
+        """The manifest, if it was read."""
+        if (packed := self._remembered.get(digest)) is not None:
+            return self._cache.unpack(packed)
+        if (packed := self._own.get(digest)) is not None:
+            return self._packing.unpack(packed)
+        return None
 
 
 async def _in_slices(things: Iterable[_Thing]) -> AsyncIterator[_Thing]:

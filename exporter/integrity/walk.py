@@ -18,7 +18,7 @@ from exporter.integrity.judge import (
     judge_manifest_head,
     unverified,
 )
-from exporter.integrity.manifests import ManifestCache
+from exporter.integrity.manifests import ManifestCache, MetManifests
 from exporter.integrity.options import Scope
 from exporter.integrity.proofs import BlobInquiry, BlobKey
 from exporter.integrity.workers import Batch
@@ -41,9 +41,18 @@ _NAMES_SHOWN: Final = 3
 
 @dataclass(slots=True)
 class DigestHeaders:
-    """Whether a registry tells a tag's digest in its headers; ECR and others do not."""
+    """Whether a registry tells a tag's digest in its headers; ECR and others never do.
 
-    missing: bool = False
+    Where it was `told` once, an answer without it says nothing of the other tags.
+    """
+
+    told: bool = False
+    missed: bool = False
+
+    @property
+    def missing(self) -> bool:
+        """Whether to ask without hoping for it."""
+        return self.missed and not self.told
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class RepositoryWalk:
     ) -> None:
         self.name = name
         self.scope = scope
-        self.graph = RepositoryGraph(scope.platforms)
+        self.graph = RepositoryGraph(MetManifests(context.cache), scope.platforms)
         self.listing: Judgement = INTACT
         self.names: Judgement = INTACT
         self.seen: dict[Kind, set[Digest]] = {kind: set() for kind in Kind if kind is not Kind.TAG}
@@ -207,9 +216,10 @@ class RepositoryWalk:
             if not by_get and not headers.missing:
                 head = await client.head_manifest(self.name, tag, errand)
                 if head.digest is not None:
+                    headers.told = True
                     return head.digest
-                headers.missing = True
-                errand = self._context.errand(Purpose.CONFIRMATION)  # on top, this once
+                headers.missed = True
+                errand = self._context.errand(Purpose.CONFIRMATION)  # on top, of what HEAD should have told
             # Without the header only content tells the digest; and only GET tells why a tag is not there.
             answer = await client.get_manifest(self.name, tag, errand)
         except RegistryError as error:
@@ -276,9 +286,9 @@ class RepositoryWalk:
             self._led_to[root] += manifest.references
             if self._led_to[root] > MOST_REFERENCES:  # a hostile registry can go on for ever
                 self._too_many.add(digest)
-        self.graph.manifests[digest] = manifest
+        self.graph.manifests.add(digest, manifest)
         for description in self._promised.pop(digest, ()):
-            self._check_description(digest, description)
+            self._compare(digest, manifest, description)
         if digest in self._too_many:
             detail = f"not followed: its tag leads to more than {MOST_REFERENCES} references"
             self.graph.manifest_failures[digest] = self._failure(
@@ -291,7 +301,10 @@ class RepositoryWalk:
         manifest = self.graph.manifests.get(digest)
         if manifest is None:
             self._promised.setdefault(digest, set()).add(description)
-            return
+        else:
+            self._compare(digest, manifest, description)
+
+    def _compare(self, digest: Digest, manifest: Manifest, description: Description) -> None:
         judgement = judge_description(manifest, *description)
         if judgement is not INTACT:
             misdescribed = self.graph.misdescribed.setdefault(digest, {})

@@ -287,6 +287,29 @@ async def test_that_digest_headers_are_missing_is_learnt_once(registry: Scripted
     assert len(registry.asked) == 2 * floor + 1
 
 
+async def test_one_tag_without_a_digest_header_says_nothing_of_the_others(registry: ScriptedRegistry):
+    """A proxy may lose it for one answer, which must not make every tag be fetched until a restart."""
+    registry.store("app", make.image("app"), "latest", "v1")
+    watcher = Watcher(registry, concurrency=1)
+    whole = await watcher.walk()
+
+    def headerless(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+    end = registry.on("HEAD", manifest("app", "v1"), headerless)
+    for _ in range(2):
+        mark = len(registry.asked)
+        report = await watcher.walk()
+        assert (report.requests, report.extra_requests[Purpose.CONFIRMATION]) == (whole.requests, 1)
+        assert [one for one in registry.asked[mark:] if one.startswith(f"GET {manifest('app', '')}")] == [
+            f"GET {manifest('app', 'v1')}"
+        ]
+        assert findings(report) == []
+    end()
+    mark = len(registry.asked)
+    assert (await watcher.walk()).requests == whole.requests == len(registry.asked) - mark
+
+
 async def test_a_header_with_another_digest_is_found_at_the_head(registry: ScriptedRegistry):
     """A registry that serves something else under a known digest says so in the header already."""
     watcher = Watcher(registry, suspect_delay=0.0)

@@ -1,19 +1,24 @@
 """A manifest is fetched once, then asked for by HEAD, and fetched again before a day is over."""
 
 import asyncio
+import gc
+from dataclasses import replace
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.integrity import Cycle, CycleOptions
 from exporter.integrity.compact import compact_digest
-from exporter.integrity.manifests import ManifestCache
+from exporter.integrity.manifests import ManifestCache, MetManifests
+from exporter.integrity.report import RegistryKind, RepositoryReport
+from exporter.integrity.walk import RepositoryWalk
 from exporter.oci import Descriptor, Digest, Manifest
-from exporter.registry import Purpose
+from exporter.registry import Purpose, RegistryClient
 from sample import content as make
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken, unverified
-from tests.integrity.scripted import ScriptedRegistry, blob, change, fail, manifest, status
+from tests.integrity.scripted import URL, ScriptedRegistry, blob, change, fail, manifest, status
 
 INDEX = make.multi_platform("app", layers=1)
 CHILD = INDEX.manifests[0]
@@ -345,6 +350,46 @@ def test_what_was_forgotten_meanwhile_is_fetched_again():
     cache.forget("app", CHILD_DIGEST)
     assert cache.due("app", CHILD_DIGEST, 1.0)
     assert cache.due("web", CHILD_DIGEST, 1.0)
+
+
+@pytest.mark.parametrize("size", [0, 500_000])
+async def test_a_walk_keeps_no_manifest_as_an_object(size: int, registry: ScriptedRegistry):
+    """The objects of a repository with a hundred thousand references would take a hundred megabytes."""
+    left: list[int] = []
+
+    def count(walk: RepositoryWalk, _: RepositoryReport) -> None:
+        assert all(Digest(one.digest) in walk.graph.manifests for one in INDEX.manifests)
+        left.append(sum(isinstance(one, Manifest | Descriptor) for one in gc.get_objects()))
+
+    before = sum(isinstance(one, Manifest | Descriptor) for one in gc.get_objects())
+    options = CycleOptions(manifest_cache_size=size)
+    client = RegistryClient(URL, registry)
+    cycle = Cycle("registry", URL, RegistryKind.PRIVATE, client, options, notice_walk=count)
+    await cycle.run(await cycle.run(None))
+    assert left == [before, before]
+
+
+def test_what_is_remembered_is_kept_once_and_read_as_it_was_met():
+    """A walk has its own only of what is not remembered, or is read in another way here."""
+    cache, other_type = ManifestCache(DAY, size=1), Manifest("c/d", 1)
+    known, unknown = (Manifest("a/b", 1, layers=(Descriptor(CHILD_DIGEST, "a/b", size),)) for size in (1, 2))
+    digest, other = Digest.of(b"known"), Digest.of(b"unknown")
+    cache.remember("app", digest, known, now=0.0)
+    met = MetManifests(cache)
+    assert (digest in met, met.get(digest)) == (False, None)
+    met.add(digest, known)
+    met.add(other, unknown)
+    assert (met.get(digest), met.get(other)) == (known, unknown)
+    assert (digest in met, other in met) == (True, True)
+    assert met._remembered[digest] is cache._contents[compact_digest(digest)]
+    for otherwise in (other_type, replace(known, size=2)):
+        met.add(digest, otherwise)
+        assert (met.get(digest), cache.get("app", digest), digest in met) == (otherwise, known, True)
+    met.add(digest, known)
+    assert (met.get(digest), set(met._own)) == (known, {other})
+    cache.forget("app", digest)
+    cache.keep("app", [])
+    assert met.get(digest) == known
 
 
 @pytest.mark.parametrize("size", [0, 500_000])
