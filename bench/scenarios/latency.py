@@ -1,52 +1,85 @@
 """A cycle of a registry that is far away: whether all connections are used all the time."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
 
 from bench.hey import limit, measure_rates
+from bench.measuring import Measured
 from bench.options import Options
-from bench.results import Goal, Result, compare, per_second, seconds
-from bench.servers import docker_registry, slow_proxy
+from bench.results import Goal, Result, Row, compare, per_second, seconds
+from bench.servers import docker_registry, slow_proxy, static_nginx
 from bench.side import Side, run_side
 from bench.walks import BARE, check_cycles
 
+_GOAL = Goal(most=1.15)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What was measured of one server behind the slow proxy, each run of all three."""
+
+    hey: list[dict[Any, float]]
+    ours: list[Measured]
+    bare: list[Measured]
+
 
 def run(options: Options) -> Result:
-    """Measure."""
-    shape, delay, connections = options.shape, options.delay, options.connections
-    rates, ours, bare = [], [], []
-    with docker_registry(shape) as registry, slow_proxy("127.0.0.1", registry.port, delay) as url:
-        for _ in range(options.runs):
-            rates.append(measure_rates(url, shape, connections, options.hey_requests))
-            # Not in turns: what is on its way over the latency does not stand still with its side.
-            ours += run_side(Side.OURS, cycles=1, url=url, connections=connections)
-            bare += run_side(Side.BARE, cycles=1, url=url, connections=connections)
-            check_cycles(ours[-1], bare[-1])
-    limits = [limit(shape.floor, rate) for rate in rates]
-    floor = sum(shape.floor.values())
-    least = (f"{floor:,} x {delay * 1000:g} ms / {connections}", [floor * delay / connections] * options.runs)
+    """Measure: what nginx itself takes hardly counts, what docker-registry takes comes on top."""
+    with static_nginx(options.shape) as url:
+        static = _measure(url, options)
+    with docker_registry(options.shape) as registry:
+        real = _measure(registry.url, options)
     return Result(
-        f"docker-registry {delay * 1000:g} ms away, {shape}, {connections} connections",
+        f"{options.delay * 1000:g} ms away, {options.shape}, {options.connections} connections",
         [
-            compare(
-                "time of a cold cycle",
-                (cycle.seconds for cycle in ours),
-                *least,
-                written=seconds,
-                goal=Goal(most=1.15),
-            ),
-            compare(f"time of {BARE}, cold", (cycle.seconds for cycle in bare), *least, written=seconds),
-            compare(
-                "speed of a cold cycle",
-                (cycle.rate for cycle in ours),
-                "limit by hey",
-                limits,
-                written=per_second,
-            ),
+            *_rows("static nginx", static, options, _GOAL),
+            *_rows("docker-registry", real, options, None),
         ],
-        {
-            "hey": rates,
-            "limits": limits,
-            "ours": [asdict(cycle) for cycle in ours],
-            "bare": [asdict(cycle) for cycle in bare],
-        },
+        {"static nginx": asdict(static), "docker-registry": asdict(real)},
     )
+
+
+def _measure(url: str, options: Options) -> _Runs:
+    shape, connections = options.shape, options.connections
+    runs = _Runs([], [], [])
+    address = urlsplit(url)
+    with slow_proxy(address.hostname or "", address.port or 80, options.delay) as far:
+        for _ in range(options.runs):
+            runs.hey.append(measure_rates(far, shape, connections, options.hey_requests))
+            # Not in turns: what is on its way over the latency does not stand still with its side.
+            runs.ours.extend(run_side(Side.OURS, cycles=1, url=far, connections=connections))
+            runs.bare.extend(run_side(Side.BARE, cycles=1, url=far, connections=connections))
+            check_cycles(runs.ours[-1], runs.bare[-1])
+    return runs
+
+
+def _rows(server: str, runs: _Runs, options: Options, goal: Goal | None) -> list[Row]:
+    floor, delay, connections = options.shape.floor, options.delay, options.connections
+    requests = sum(floor.values())
+    least = f"{requests:,} x {delay * 1000:g} ms / {connections}"
+    leasts = [requests * delay / connections] * options.runs
+    return [
+        compare(
+            f"time of a cold cycle, {server}",
+            (cycle.seconds for cycle in runs.ours),
+            least,
+            leasts,
+            written=seconds,
+            goal=goal,
+        ),
+        compare(
+            f"time of {BARE}, {server}",
+            (cycle.seconds for cycle in runs.bare),
+            least,
+            leasts,
+            written=seconds,
+        ),
+        compare(
+            f"speed of a cold cycle, {server}",
+            (cycle.rate for cycle in runs.ours),
+            "limit by hey",
+            [limit(floor, rates) for rates in runs.hey],
+            written=per_second,
+        ),
+    ]
