@@ -34,13 +34,17 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
-    """A manifest without sizes and digests. There are few: most images differ in nothing else."""
+    """A manifest without sizes and digests. There are few: most images differ in nothing else.
+
+    `all_sha256` says that all its digests are with the references.
+    """
 
     media_type: str
     artifact_type: str | None
     entries: tuple[_Place, ...]
     config: _Place | None
     layers: tuple[_Place, ...]
+    all_sha256: bool
 
 
 class Packing:
@@ -59,6 +63,7 @@ class Packing:
             tuple(map(_place_of, manifest.entries)),
             None if manifest.config is None else _place_of(manifest.config),
             tuple(map(_place_of, manifest.layers)),
+            all(descriptor.digest.algorithm == "sha256" for _, descriptor in manifest.descriptors),
         )
         number = self._numbers.get(outline)
         if number is None:
@@ -81,6 +86,24 @@ class Packing:
             _descriptors(outline.layers, references),
             outline.artifact_type,
         )
+
+    def head(self, packed: bytes) -> Manifest:
+        """Make the manifest without its entries and layers: that takes as long however many there are."""
+        number, size = _HEAD.unpack_from(packed)
+        outline = self._outlines[number]
+        config = None
+        if outline.config is not None:
+            reference = _REFERENCE.unpack_from(packed, _HEAD.size + len(outline.entries) * _REFERENCE.size)
+            config = _descriptor(outline.config, reference)
+        return Manifest(outline.media_type, size, config=config, artifact_type=outline.artifact_type)
+
+    def may_list(self, packed: bytes, digests: Collection[CompactDigest]) -> bool:
+        """Whether the manifest may list one of these digests; what has entries is not looked into."""
+        outline = self._outlines[outline_of(packed)]
+        if outline.entries or not outline.all_sha256:
+            return True
+        references = _REFERENCE.iter_unpack(memoryview(packed)[_HEAD.size :])
+        return any(sha256 in digests for sha256, _ in references)
 
     def alike(self, packed: bytes, manifest: Manifest) -> bool:
         """Whether a manifest of the same digest is read the same: its type may come from the answer alone."""

@@ -1,6 +1,7 @@
 """Confirmation: nothing is reported as broken before it was asked again."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -22,34 +23,36 @@ async def confirm(walk: RepositoryWalk, delay: float, deadline: Deadline | None 
     asked again, or does not come to rest, is unverified.
     """
     for _ in range(_MOST_ROUNDS):
-        suspected = _suspected(walk)
+        suspected = await _suspected(walk)
         if not suspected:
             return
         newest = max(breakage.failure.asked_at for breakage in suspected)
         if deadline is not None and newest + delay >= deadline.end:
             deadline.missed = True
-            _demote(walk, past_deadline("could not be asked again before the deadline"))
+            _demote(walk, suspected, past_deadline("could not be asked again before the deadline"))
             return
         await asyncio.sleep(max(0.0, newest + delay - asyncio.get_running_loop().time()))
         if walk.scope.lists_tags:
             walk.batch.add(_list_again, walk)
             await walk.batch.finished()
         if walk.listing is not INTACT:
-            _demote(walk, walk.listing)
+            _demote(walk, suspected, walk.listing)
             return
-        suspected_tags = {tag for breakage in _suspected(walk) for tag in breakage.tags}
+        suspected_tags = {tag for breakage in suspected for tag in breakage.tags}
         for tag in sorted(suspected_tags & walk.graph.tags):  # an image by digest has nothing to resolve
             walk.batch.add(walk.ask_tag, tag, Purpose.CONFIRMATION)
         await walk.batch.finished()
         # What came to light only now has its own delay before it: the next round's.
-        for suspect in {one.suspect for one in _suspected(walk) if one.failure.asked_at <= newest}:
+        suspected = await _suspected(walk)
+        for suspect in {one.suspect for one in suspected if one.failure.asked_at <= newest}:
             _ask_again(walk, suspect)
         await walk.batch.finished()
-    _demote(walk, unverified(Reason.PROTOCOL, "changed whenever it was asked again"))
+    _demote(walk, await _suspected(walk), unverified(Reason.PROTOCOL, "changed whenever it was asked again"))
 
 
-def _suspected(walk: RepositoryWalk) -> list[Breakage]:
-    return [breakage for breakage in breakages(walk.graph).values() if breakage.failure.suspected]
+async def _suspected(walk: RepositoryWalk) -> list[Breakage]:
+    found = await breakages(walk.graph)
+    return [breakage for breakage in found.values() if breakage.failure.suspected]
 
 
 async def _list_again(walk: RepositoryWalk) -> None:
@@ -67,9 +70,9 @@ def _ask_again(walk: RepositoryWalk, suspect: Suspect) -> None:
         walk.batch.add(walk.confirm_manifest, suspect)
 
 
-def _demote(walk: RepositoryWalk, judgement: Judgement) -> None:
+def _demote(walk: RepositoryWalk, suspected: Iterable[Breakage], judgement: Judgement) -> None:
     graph = walk.graph
-    for breakage in _suspected(walk):
+    for breakage in suspected:
         failure = replace(breakage.failure, judgement=judgement, confirmed=True)
         match breakage.suspect:
             case Digest() as digest:

@@ -12,6 +12,7 @@ import structlog
 from exporter.integrity.confirm import confirm
 from exporter.integrity.content import WholeBlobInquiry
 from exporter.integrity.finding import Kind, Reason, Verdict
+from exporter.integrity.graph import breakages
 from exporter.integrity.history import carry, conclude
 from exporter.integrity.judge import INTACT, Judgement, left_alone, unverified
 from exporter.integrity.manifests import ManifestCache
@@ -102,7 +103,9 @@ class Cycle:
             )
             await asyncio.sleep(self._options.suspect_delay)
             report = await self._run(previous)
-        return report
+        if report.outcome is not Outcome.FAILED:
+            await self._cache.keep_repositories(_not_empty(report))
+        return replace(report, manifests_remembered=self._cache.taken)
 
     async def _run(self, previous: Report | None) -> Report:
         loop = asyncio.get_running_loop()
@@ -132,13 +135,13 @@ class Cycle:
             repositories_at_success=repositories_then,
             trouble=walked.trouble,
             expired_rules=tuple(str(rule) for rule in self._options.ignore if rule.expired(finished_at)),
-            manifests_remembered=self._cache.taken,
             manifests_refused=refused,
         )
 
     async def _walk(self, tally: Tally, previous: Report | None) -> _Walked:
         known = previous.repositories if previous is not None else {}
         self.progress = CycleProgress()
+        self._digest_headers.begin_cycle()
         context = WalkContext(
             self._client,
             self._cache,
@@ -176,7 +179,6 @@ class Cycle:
             partial(open_repository, name) for name in scopes
         )
         await workers.run(iter(openings))
-        await self._cache.keep_repositories(repositories)
         self._mention_empty(scopes, repositories)
         unreached = _unreached(repositories) if self._options.only is not None else None
         if unreached is not None:
@@ -352,8 +354,10 @@ class Cycle:
                     rate_limited=context.walking.circuit.exhausted,
                 ),
             )
-        self._cache.keep(name, walk.met_manifests)
-        report = conclude(walk, previous, datetime.now(UTC), self._options.ignore)
+        if walk.met_manifests:  # else all of it is forgotten, but only when the cycle is believed
+            self._cache.keep(name, walk.met_manifests)
+        found = await breakages(walk.graph)
+        report = conclude(walk, found, previous, datetime.now(UTC), self._options.ignore)
         if self._notice_walk is not None:
             self._notice_walk(walk, report)
         return report
@@ -394,6 +398,15 @@ def _unreached(repositories: Mapping[str, RepositoryReport]) -> str | None:
     if not findings or not silent or len(findings) < roots:
         return None
     return min(findings, key=lambda finding: finding.order).detail
+
+
+def _not_empty(report: Report) -> list[str]:
+    """The repositories of which anything is left to remember."""
+    return [
+        name
+        for name, repository in report.repositories.items()
+        if not repository.walked or any(repository.checked.values())
+    ]
 
 
 def _with_tags(repositories: Mapping[str, RepositoryReport]) -> int:

@@ -1,16 +1,21 @@
 """What a repository's tags lead to, and which of them a failed reference breaks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from itertools import chain
+from typing import Final, TypeAlias
 
+from exporter.integrity.compact import CompactDigest, compact_digest
 from exporter.integrity.finding import Kind, Reference, Verdict
 from exporter.integrity.judge import Judgement
 from exporter.integrity.manifests import MetManifests
 from exporter.integrity.proofs import BlobKey
 from exporter.integrity.rules import PlatformRule
+from exporter.integrity.slices import in_slices
 from exporter.oci import Descriptor, Digest, Role, Target, is_foreign_layer, target_of
 from exporter.oci.media_types import IMAGE_CONFIGS
+
+_ROOTS_AT_ONCE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,11 @@ class RepositoryGraph:
     def flawless(self) -> bool:
         """Whether nothing failed."""
         return not (self.tag_failures or self.manifest_failures or self.blob_failures or self.misdescribed)
+
+    def failed_digests(self) -> frozenset[CompactDigest]:
+        """The digests of the blobs and manifests that failed."""
+        blobs = (digest for digest, _ in self.blob_failures)
+        return frozenset(map(compact_digest, chain(self.manifest_failures, blobs)))
 
     def skips(self, role: Role, descriptor: Descriptor) -> bool:
         """Whether a descriptor is not followed: a foreign layer, or a child of a platform not mirrored."""
@@ -156,22 +166,23 @@ class Breakage:
         return self.pulled_by | self.described_by
 
 
-def breakages(graph: RepositoryGraph) -> dict[Reference, Breakage]:
-    """Follow every tag to the failed references below it."""
+async def breakages(graph: RepositoryGraph) -> dict[Reference, Breakage]:
+    """Follow every tag to the failed references below it; others have their turns meanwhile."""
     found: dict[Reference, Breakage] = {}
     if graph.flawless():
         return found
     for tag, failure in graph.tag_failures.items():
         reference = Reference(Kind.TAG, tag=tag)
         found[reference] = Breakage(reference, failure, tag, known=tag in graph.kept_roots, pulled_by={tag})
-    for root, tags in tags_by_root(graph.roots).items():
+    failed = graph.failed_digests()
+    async for root, tags in in_slices(tags_by_root(graph.roots).items(), _ROOTS_AT_ONCE):
         root_failure = graph.manifest_failures.get(root)
         if root_failure is not None:
             for tag in tags:
                 reference = Reference(Kind.TAG, tag=tag)
                 known = root not in graph.fresh
                 found[reference] = Breakage(reference, root_failure, root, root, known=known, pulled_by={tag})
-        for edge in _failed_edges(graph, root):
+        for edge in _failed_edges(graph, root, failed):
             breakage = found.get(edge.reference)
             if breakage is None or _outweighs(edge.failure, breakage.failure):
                 breakage = found[edge.reference] = Breakage(
@@ -208,12 +219,14 @@ def tags_by_root(roots: Mapping[str, Digest]) -> dict[Digest, list[str]]:
     return grouped
 
 
-def _failed_edges(graph: RepositoryGraph, root: Digest) -> Iterator[Edge]:
+def _failed_edges(graph: RepositoryGraph, root: Digest, failed: Collection[CompactDigest]) -> Iterator[Edge]:
     # Not recursive, and each manifest at most twice: a hostile registry may nest deep and in circles.
     stack = [(root, False)]
     seen = set(stack)
     while stack:
         parent, described = stack.pop()
+        if not graph.manifests.may_list(parent, failed):  # most do not, and are not made again
+            continue
         manifest = graph.manifests.get(parent)
         if manifest is None:
             continue
@@ -241,5 +254,5 @@ def _only_describes(graph: RepositoryGraph, child: Descriptor) -> bool:
         return True
     if child.artifact_type is not None and child.artifact_type not in IMAGE_CONFIGS:
         return True
-    manifest = graph.manifests.get(child.digest)
+    manifest = graph.manifests.head(child.digest)
     return manifest is not None and not manifest.runnable

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from exporter.integrity.finding import Finding, Impact, Kind, Reason, Reference, Verdict
-from exporter.integrity.graph import Breakage, RepositoryGraph, breakages, tags_by_root
+from exporter.integrity.graph import Breakage, RepositoryGraph, tags_by_root
 from exporter.integrity.judge import INTACT, Judgement
 from exporter.integrity.platforms import unoffered
 from exporter.integrity.report import ErrorStreak, RepositoryReport
@@ -23,6 +23,7 @@ _LISTING: Final = Reference(Kind.TAG)
 
 def conclude(
     walk: RepositoryWalk,
+    found: Mapping[Reference, Breakage],
     previous: RepositoryReport | None,
     now: datetime,
     ignore: Iterable[IgnoreRule] = (),
@@ -36,7 +37,6 @@ def conclude(
     graph = walk.graph
     previous = previous or RepositoryReport(walk.name, walked=False)
     earlier = {finding.reference: shown(finding) for finding in previous.findings}
-    found = breakages(graph)
     unasked = _unasked(walk, found)
     for reference in found.keys() & earlier.keys():
         _keep_tags(found[reference], earlier[reference], unasked)

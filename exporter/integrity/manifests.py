@@ -1,9 +1,8 @@
 """What is remembered of manifests from one cycle to the next."""
 
-import asyncio
 import zlib
-from collections.abc import AsyncIterator, Collection, Iterable
-from typing import Final, TypeVar
+from collections.abc import Collection
+from typing import Final
 
 from exporter.integrity.compact import (
     CompactDigest,
@@ -12,12 +11,12 @@ from exporter.integrity.compact import (
     number_of_references,
     outline_of,
 )
+from exporter.integrity.slices import in_slices
 from exporter.oci import Digest, Manifest
 
 DEFAULT_SIZE: Final = 500_000
 _REFERENCES_OF_ONE: Final = 100
 _SLICE: Final = 1000  # what takes a millisecond or two
-_Thing = TypeVar("_Thing")
 
 
 class ManifestCache:
@@ -36,11 +35,13 @@ class ManifestCache:
         """Remember; every manifest falls due again within `refetch_interval` seconds."""
         self._refetch_interval = refetch_interval
         self._size = size
-        self._packing = Packing()
+        self.packing = Packing()
         self._contents: dict[CompactDigest, bytes] = {}
         self._due: dict[str, dict[CompactDigest, float]] = {}
         self._taken = 0
         self.refused = 0
+        self._refused_before = 0  # what `keep_repositories` saw the last time
+        self._refusing = False
 
     @property
     def taken(self) -> int:
@@ -48,16 +49,20 @@ class ManifestCache:
         return self._taken
 
     @property
-    def full(self) -> bool:
-        """Whether nothing more can be remembered."""
-        return self._taken >= self._size
+    def refuses(self) -> bool:
+        """Whether what is met for the second time may not be remembered: there is or was no room for it."""
+        return self._refusing or self._taken >= self._size
+
+    def knows(self, repository: str, digest: Digest) -> bool:
+        """Whether this repository has served it before."""
+        return compact_digest(digest) in self._due.get(repository, ())
 
     def get(self, repository: str, digest: Digest) -> Manifest | None:
         """The manifest, if this repository has served it before."""
         key = compact_digest(digest)
         if key not in self._due.get(repository, ()):
             return None
-        return self._packing.unpack(self._contents[key])
+        return self.packing.unpack(self._contents[key])
 
     def remember(self, repository: str, digest: Digest, manifest: Manifest, now: float) -> None:
         """Take in what a repository served just now, where there is room."""
@@ -69,20 +74,19 @@ class ManifestCache:
                 return
             self._taken += room
             if key not in self._contents:
-                self._contents[key] = self._packing.pack(manifest)
+                self._contents[key] = self.packing.pack(manifest)
         # Spread over the second half of the interval: no hour of the day fetches everything again.
         fraction = 0.5 + zlib.crc32(digest.encode()) / 2**33
         known[key] = now + self._refetch_interval * fraction
         self._due[repository] = known
 
     def packed(self, digest: Digest, manifest: Manifest) -> bytes | None:
-        """What is remembered of a manifest, for `unpack`; None where it is not, or read otherwise."""
-        packed = self._contents.get(compact_digest(digest))
-        return packed if packed is not None and self._packing.alike(packed, manifest) else None
+        """What is remembered of a manifest, for `packing`; None where it is not, or read otherwise.
 
-    def unpack(self, packed: bytes) -> Manifest:
-        """Make again what is remembered, or was since the last `keep_repositories`."""
-        return self._packing.unpack(packed)
+        It can be read until the next `keep_repositories`, even if it is forgotten.
+        """
+        packed = self._contents.get(compact_digest(digest))
+        return packed if packed is not None and self.packing.alike(packed, manifest) else None
 
     def due(self, repository: str, digest: Digest, now: float) -> bool:
         """Whether the body must be fetched again: headers do not hash, what is forgotten is not trusted."""
@@ -109,16 +113,17 @@ class ManifestCache:
         """
         for name in self._due.keys() - set(repositories):
             self._taken -= len(self._due.pop(name))
+        self._refusing, self._refused_before = self.refused > self._refused_before, self.refused
         wanted: set[CompactDigest] = set()
-        async for key in _in_slices(key for known in self._due.values() for key in known):
+        async for key in in_slices((key for known in self._due.values() for key in known), _SLICE):
             wanted.add(key)
         outlines = set()
-        async for key in _in_slices(tuple(self._contents)):
+        async for key in in_slices(tuple(self._contents), _SLICE):
             if key in wanted:
                 outlines.add(outline_of(self._contents[key]))
             else:
                 self._taken -= _more_room(self._contents.pop(key))
-        self._packing.keep(outlines)
+        self.packing.keep(outlines)
 
 
 class MetManifests:
@@ -131,38 +136,44 @@ class MetManifests:
     def __init__(self, cache: ManifestCache) -> None:
         self._cache = cache
         self._remembered: dict[Digest, bytes] = {}
-        # The others, so that nothing is left of them when the walk is over.
-        self._packing = Packing()
+        # The others: nothing is left of these after the walk.
         self._own: dict[Digest, bytes] = {}
+        self._own_packing = Packing()
 
     def __contains__(self, digest: Digest) -> bool:
         return digest in self._remembered or digest in self._own
 
     def add(self, digest: Digest, manifest: Manifest) -> None:
         """Take in a manifest, in the place of what there was."""
-        packed = self._cache.packed(digest, manifest)
-        if packed is None:
+        remembered = self._cache.packed(digest, manifest)
+        if remembered is None:
             self._remembered.pop(digest, None)
-            self._own[digest] = self._packing.pack(manifest)
+            self._own[digest] = self._own_packing.pack(manifest)
         else:
             self._own.pop(digest, None)
-            self._remembered[digest] = packed
+            self._remembered[digest] = remembered
 
     def get(self, digest: Digest) -> Manifest | None:
         """The manifest, if it was read."""
+        found = self._find(digest)
+        return None if found is None else found[0].unpack(found[1])
+
+    def head(self, digest: Digest) -> Manifest | None:
+        """The manifest without its entries and layers, if it was read; as quick for a long one as for any."""
+        found = self._find(digest)
+        return None if found is None else found[0].head(found[1])
+
+    def may_list(self, digest: Digest, digests: Collection[CompactDigest]) -> bool:
+        """Whether a manifest was read and may list one of these; what has entries may, looked into or not."""
+        found = self._find(digest)
+        return found is not None and found[0].may_list(found[1], digests)
+
+    def _find(self, digest: Digest) -> tuple[Packing, bytes] | None:
         if (packed := self._remembered.get(digest)) is not None:
-            return self._cache.unpack(packed)
+            return self._cache.packing, packed
         if (packed := self._own.get(digest)) is not None:
-            return self._packing.unpack(packed)
+            return self._own_packing, packed
         return None
-
-
-async def _in_slices(things: Iterable[_Thing]) -> AsyncIterator[_Thing]:
-    """Give one after the other, with a turn for whoever else has something to do after every thousand."""
-    for number, thing in enumerate(things, start=1):
-        yield thing
-        if number % _SLICE == 0:
-            await asyncio.sleep(0)
 
 
 def _more_room(packed: bytes) -> int:

@@ -43,16 +43,23 @@ _NAMES_SHOWN: Final = 3
 class DigestHeaders:
     """Whether a registry tells a tag's digest in its headers; ECR and others never do.
 
-    Where it was `told` once, an answer without it says nothing of the other tags.
+    Where it was `told` once, an answer without it says nothing of the other tags. Where it was `missed`, but
+    came with a tag's body, it may have been a proxy's fault.
     """
 
     told: bool = False
     missed: bool = False
+    told_with_body: bool = False
 
     @property
     def missing(self) -> bool:
         """Whether to ask without hoping for it."""
         return self.missed and not self.told
+
+    def begin_cycle(self) -> None:
+        """Hope again where there is reason to."""
+        self.missed = self.missed and not self.told_with_body
+        self.told_with_body = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +231,14 @@ class RepositoryWalk:
             answer = await client.get_manifest(self.name, tag, errand)
         except RegistryError as error:
             return judge_error(error)
+        headers.told_with_body = headers.told_with_body or answer.digest is not None
         return answer.digest or Digest.of(digested_content(answer.body))
 
     async def _ask_manifest(self, digest: Digest) -> None:
         cache = self._context.cache
         remembered = cache.get(self.name, digest)
         if remembered is None:
-            if not (cache.full and self._reached_by.get(digest) in self._known_roots):
+            if not (cache.refuses and self._reached_by.get(digest) in self._known_roots):
                 self.graph.fresh.add(digest)
             self._settle_manifest(digest, await self._fetch(digest, Purpose.WALK))
             return
@@ -298,7 +306,7 @@ class RepositoryWalk:
         self._expand(manifest, root)
 
     def _check_description(self, digest: Digest, description: Description) -> None:
-        manifest = self.graph.manifests.get(digest)
+        manifest = self.graph.manifests.head(digest)
         if manifest is None:
             self._promised.setdefault(digest, set()).add(description)
         else:
@@ -349,7 +357,7 @@ class RepositoryWalk:
         digest, key = descriptor.digest, (descriptor.digest, descriptor.size)
         confirmed = purpose is Purpose.CONFIRMATION
         as_blob = None
-        if confirmed or self._context.cache.get(self.name, digest) is None:
+        if confirmed or not self._context.cache.knows(self.name, digest):
             as_blob = await self._ask_as_blob(key, purpose)
             if as_blob.verdict is not Verdict.UNVERIFIED and as_blob.reason is not Reason.MISSING:
                 self.graph.targets[digest] = Target.BLOB

@@ -11,6 +11,7 @@ from exporter.oci.errors import InvalidValueError, quoted
 LARGEST_SIZE = 2**63 - 1
 _MEDIA_TYPE = re.compile(r"[\x20-\x7e]{1,255}")
 _LONGEST_PLATFORM_WORD = 64
+_LONGEST_ARTIFACT_TYPE = 255  # no pull depends on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def media_type(value: object, field: str) -> str:
 
 
 def artifact_type(document: Mapping[str, object]) -> str | None:
-    """Read `artifactType`; an empty one is none, as is null.
+    """Read `artifactType`; an empty one is none, as is null, and one longer than any media type is cut.
 
     Raises:
         InvalidValueError: it is not a string.
@@ -101,7 +102,7 @@ def artifact_type(document: Mapping[str, object]) -> str | None:
     value = document.get("artifactType")
     if value is not None and not isinstance(value, str):
         raise InvalidValueError(f"artifactType is {quoted(value)}, not a string")
-    return value or None
+    return value[:_LONGEST_ARTIFACT_TYPE] if value else None
 
 
 def _platform_word(document: Mapping[str, object], field: str) -> str:

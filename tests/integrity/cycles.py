@@ -12,9 +12,11 @@ from tests.integrity.scripted import URL, ScriptedRegistry
 
 
 def cycle_over(url: str, transport: httpx.AsyncBaseTransport, **options: Any) -> Cycle:
-    """Make the cycle of a registry; `kind` is the registry's, the other options are those of a cycle."""
+    """Make the cycle of a registry; `kind` and `notice_walk` are its own, the others are options."""
     kind = RegistryKind(options.pop("kind", "private"))
-    return Cycle("registry", url, kind, RegistryClient(url, transport), CycleOptions(**options))
+    notice_walk = options.pop("notice_walk", None)
+    client = RegistryClient(url, transport)
+    return Cycle("registry", url, kind, client, CycleOptions(**options), notice_walk=notice_walk)
 
 
 class Watcher:

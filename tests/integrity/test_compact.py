@@ -1,5 +1,7 @@
 """Manifests made small come back as they were."""
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +27,25 @@ def test_every_manifest_comes_back_as_it_was(manifests: list[Manifest]) -> None:
     again = [packing.pack(manifest) for manifest in manifests]
     assert [packing.unpack(one) for one in again] == manifests
     assert [packing.unpack(one) for one in packed[::2]] == manifests[::2]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@given(MANIFESTS)
+def test_a_head_is_the_manifest_without_what_it_lists(manifest: Manifest) -> None:
+    """Its config is no list."""
+    packing = Packing()
+    assert packing.head(packing.pack(manifest)) == replace(manifest, entries=(), layers=())
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@given(MANIFESTS, digests)
+def test_whatever_a_manifest_lists_it_may_list(manifest: Manifest, other: Digest) -> None:
+    """Among others; where it does not, that is known of what has no entries and only SHA-256."""
+    packing = Packing()
+    packed, listed = packing.pack(manifest), {descriptor.digest for _, descriptor in manifest.descriptors}
+    assert all(packing.may_list(packed, {compact_digest(one), compact_digest(other)}) for one in listed)
+    if not manifest.entries and all(one.algorithm == "sha256" for one in listed):
+        assert packing.may_list(packed, {compact_digest(other)}) is (other in listed)
 
 
 def image(number: int, layers: int) -> Manifest:

@@ -310,6 +310,29 @@ async def test_one_tag_without_a_digest_header_says_nothing_of_the_others(regist
     assert (await watcher.walk()).requests == whole.requests == len(registry.asked) - mark
 
 
+async def test_that_digest_headers_came_back_is_seen_in_the_next_cycle(registry: ScriptedRegistry):
+    """A proxy that lost them while the exporter started must not make tags be fetched until a restart."""
+    registry.store("app", make.image("app"), "latest", "v1")
+
+    def headerless(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+    paths = [manifest("app", "latest"), manifest("app", "v1"), manifest("good", "latest")]
+    ends = [registry.on("HEAD", path, headerless) for path in paths]
+    watcher = Watcher(registry, concurrency=1)
+    lost = await watcher.walk()
+    still = await watcher.walk()
+    for end in ends:
+        end()
+    mark = len(registry.asked)
+    found = await watcher.walk()
+    assert [
+        (one.requests, one.extra_requests[Purpose.CONFIRMATION], findings(one))
+        for one in (lost, still, found)
+    ] == [(lost.requests, 1, []), (lost.requests, 1, []), (lost.requests, 0, [])]
+    assert [path for path in paths if f"GET {path}" in registry.asked[mark:]] == []
+
+
 async def test_a_header_with_another_digest_is_found_at_the_head(registry: ScriptedRegistry):
     """A registry that serves something else under a known digest says so in the header already."""
     watcher = Watcher(registry, suspect_delay=0.0)

@@ -2,23 +2,24 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from dataclasses import replace
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.integrity import Cycle, CycleOptions
 from exporter.integrity.compact import compact_digest
 from exporter.integrity.manifests import ManifestCache, MetManifests
-from exporter.integrity.report import RegistryKind, RepositoryReport
+from exporter.integrity.report import RepositoryReport
 from exporter.integrity.walk import RepositoryWalk
 from exporter.oci import Descriptor, Digest, Manifest
-from exporter.registry import Purpose, RegistryClient
+from exporter.registry import Purpose
 from sample import content as make
+from tests.integrity import by_hand
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken, unverified
-from tests.integrity.scripted import URL, ScriptedRegistry, blob, change, fail, manifest, status
+from tests.integrity.scripted import ScriptedRegistry, blob, change, fail, manifest, status, tag_list
 
 INDEX = make.multi_platform("app", layers=1)
 CHILD = INDEX.manifests[0]
@@ -301,12 +302,12 @@ async def test_room_is_taken_by_what_is_remembered_and_by_how_long_it_is():
     layers = tuple(Descriptor(CHILD_DIGEST, "a/b", size) for size in range(250))
     cache = ManifestCache(DAY, size=5)
     cache.remember("app", Digest.of(b"long"), Manifest("a/b", 1, layers=layers), now=0.0)
-    assert (cache.taken, cache.full, cache.refused) == (3, False, 0)
+    assert (cache.taken, cache.refuses, cache.refused) == (3, False, 0)
     cache.remember("web", Digest.of(b"long"), Manifest("a/b", 1, layers=layers), now=0.0)
     cache.remember("web", Digest.of(b"longer"), Manifest("a/b", 1, layers=layers), now=0.0)
-    assert (cache.taken, cache.full, cache.refused) == (4, False, 1)
+    assert (cache.taken, cache.refuses, cache.refused) == (4, False, 1)
     cache.remember("web", Digest.of(b"short"), Manifest("a/b", 1), now=0.0)
-    assert (cache.taken, cache.full, cache.refused) == (5, True, 1)
+    assert (cache.taken, cache.refuses, cache.refused) == (5, True, 1)
     cache.remember("web", Digest.of(b"short"), Manifest("a/b", 1), now=0.0)
     assert (cache.taken, cache.refused) == (5, 1), "it is known"
     cache.forget("web", Digest.of(b"short"))
@@ -316,6 +317,18 @@ async def test_room_is_taken_by_what_is_remembered_and_by_how_long_it_is():
     assert cache.taken == 3
     await cache.keep_repositories([])
     assert cache.taken == 0
+
+
+async def test_it_refuses_until_a_cycle_has_refused_nothing():
+    """What had no room in the last cycle has none in the next, and is not new there."""
+    cache = ManifestCache(DAY, size=2)
+    layers = tuple(Descriptor(CHILD_DIGEST, "a/b", size) for size in range(250))
+    seen = [cache.refuses]
+    for manifest_ in (Manifest("a/b", 1, layers=layers), Manifest("a/b", 1), Manifest("a/b", 1)):
+        cache.remember("app", Digest.of(b"app"), manifest_, now=0.0)
+        await cache.keep_repositories(["app"])
+        seen.append(cache.refuses)
+    assert (seen, cache.taken, cache.refused) == ([False, True, False, False], 1, 1)
 
 
 async def test_others_have_their_turns_while_all_that_is_remembered_is_gone_through():
@@ -362,10 +375,9 @@ async def test_a_walk_keeps_no_manifest_as_an_object(size: int, registry: Script
         left.append(sum(isinstance(one, Manifest | Descriptor) for one in gc.get_objects()))
 
     before = sum(isinstance(one, Manifest | Descriptor) for one in gc.get_objects())
-    options = CycleOptions(manifest_cache_size=size)
-    client = RegistryClient(URL, registry)
-    cycle = Cycle("registry", URL, RegistryKind.PRIVATE, client, options, notice_walk=count)
-    await cycle.run(await cycle.run(None))
+    watcher = Watcher(registry, manifest_cache_size=size, notice_walk=count)
+    await watcher.walk()
+    await watcher.walk()
     assert left == [before, before]
 
 
@@ -408,3 +420,69 @@ async def test_what_is_not_remembered_is_judged_alike(size: int, registry: Scrip
     assert await watcher.findings() == [broken("app", "config", CHILD.config.digest, "latest")]
     end = registry.on("*", blob("app", CHILD.config.digest), status(403))
     assert [finding.stale for finding in (await watcher.walk()).findings()] == [True]
+
+
+async def test_a_long_manifest_that_has_no_room_is_judged_alike():
+    """There is room for others, but not for this one: what it leads to has an earlier verdict, too."""
+    registry = ScriptedRegistry()
+    registry.store("app", make.image("short"), "short")
+    layers = [make.layer(str(number)) for number in range(250)]
+    long = by_hand.image(*[layer.descriptor() for layer in layers])
+    content = by_hand.content(long, blobs={layer.digest: layer.data for layer in layers})
+    registry.store("app", content, "long")
+    watcher = Watcher(registry, manifest_cache_size=2)
+    for _ in range(2):
+        report = await watcher.walk()
+        assert (report.manifests_remembered, report.manifests_refused) == (1, 1)
+    registry.on("*", blob("app", layers[100].digest), status(403))
+    for _ in range(2):
+        report = await watcher.walk()
+        assert findings(report) == [
+            unverified("app", "layer", layers[100].digest, "long", reason="forbidden")
+        ]
+        assert report.repositories["app"].stale == 1
+
+
+def empty_catalog(registry: ScriptedRegistry) -> None:
+    """Answer once as if there were no repositories."""
+    body = b'{"repositories": []}'
+    registry.on(
+        "GET",
+        "/v2/_catalog",
+        lambda _: httpx.Response(200, stream=httpx.ByteStream(body)),
+        times=1,
+    )
+
+
+def no_tags(registry: ScriptedRegistry) -> None:
+    """Answer once as if no repository had tags."""
+    for name in registry.tags:
+        registry.on("GET", tag_list(name), status(404, "NAME_UNKNOWN"), times=1)
+
+
+@pytest.mark.parametrize("outage", [empty_catalog, no_tags])
+async def test_what_is_not_believed_makes_nothing_forgotten(
+    outage: Callable[[ScriptedRegistry], None], registry: ScriptedRegistry
+):
+    """A short outage of the storage must not make a whole registry be fetched again."""
+    registry.store("web", make.image("web"), "latest")
+    watcher = Watcher(registry)
+    first = await watcher.walk()
+    mark = len(registry.asked)
+    outage(registry)
+    report = await watcher.walk()
+    assert (fetched(registry, mark), findings(report)) == ([], [])
+    assert (report.tags, report.manifests_remembered) == (first.tags, first.manifests_remembered) == (2, 4)
+
+
+@pytest.mark.parametrize("lost", [["latest"], ["latest", "v1"]])
+async def test_what_turns_out_to_be_gone_is_forgotten(lost: list[str], registry: ScriptedRegistry):
+    """With the second walk, which is believed; of a repository that is left without tags all of it."""
+    other = make.image("other")
+    registry.store("app", other, "v1")
+    watcher = Watcher(registry, suspect_delay=0.0)
+    await watcher.walk()
+    for tag in lost:
+        del registry.tags["app"][tag]
+    report = await watcher.walk()
+    assert report.manifests_remembered == len(watcher.cycle._cache._contents) == 2 - len(lost)

@@ -31,6 +31,8 @@ def without(field: str) -> dict[str, Any]:
         (WHOLE | {"mediaType": "x" * 255}, Descriptor(DIGEST, "x" * 255, 12)),
         (WHOLE | {"platform": None, "artifactType": None}, Descriptor(DIGEST, LAYER, 12)),
         (WHOLE | {"artifactType": ""}, Descriptor(DIGEST, LAYER, 12)),
+        # No pull depends on it, so a long one is no fault; but it is not kept whole.
+        (WHOLE | {"artifactType": "y" * 1_000_000}, Descriptor(DIGEST, LAYER, 12, artifact_type="y" * 255)),
         (
             WHOLE | {"artifactType": "application/vnd.example"},
             Descriptor(DIGEST, LAYER, 12, artifact_type="application/vnd.example"),

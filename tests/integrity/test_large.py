@@ -1,0 +1,110 @@
+"""However large a repository is, and whatever its images list, others have their turns."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from exporter.integrity import compact
+from exporter.integrity.graph import breakages
+from exporter.oci import Descriptor
+from sample import content as make
+from sample.content import Blob
+from tests.integrity import by_hand
+from tests.integrity.cycles import Watcher, findings
+from tests.integrity.expected import broken
+from tests.integrity.scripted import ScriptedRegistry
+
+LISTED = 200
+LAYER = make.layer("a layer")
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts how often a descriptor was made of what is remembered."""
+    counts: Counter[str] = Counter()
+    real = compact._descriptor
+
+    def counted(place: compact._Place, reference: tuple[bytes, int]) -> Descriptor:
+        counts["descriptors"] += 1
+        return real(place, reference)
+
+    monkeypatch.setattr(compact, "_descriptor", counted)
+    return counts
+
+
+def same_again(registry: ScriptedRegistry, *, wrong_size: int) -> list[str]:
+    """Tags whose indexes list one child again and again, which lists one layer again and again."""
+    child = by_hand.image(*[LAYER.descriptor()] * LISTED)
+    entry = child.descriptor()
+    tags = [f"v{number}" for number in range(10)]
+    for tag in tags:
+        last = {**entry, "size": entry["size"] + wrong_size}
+        index = by_hand.index(*[entry] * (LISTED - 1), last, annotations={"tag": tag})
+        registry.store("app", by_hand.content(child, index, blobs={LAYER.digest: LAYER.data}), tag)
+    return sorted(tags)
+
+
+@pytest.mark.parametrize("wrong_size", [0, 1])
+async def test_lists_of_lists_take_what_they_are_long_and_not_their_product(
+    made: Counter[str], wrong_size: int
+):
+    """Else whoever may push one image could hold up scrapes, health checks and all other registries."""
+    registry = ScriptedRegistry()
+    tags = same_again(registry, wrong_size=wrong_size)
+    watcher = Watcher(registry, concurrency=1)
+    child = by_hand.image(*[LAYER.descriptor()] * LISTED)
+    expected = [broken("app", "child", child.digest, *tags, reason="size_mismatch")] if wrong_size else []
+    for _ in range(2):
+        assert await watcher.findings() == expected
+    # For each entry its child's config, in each of the walks and of the looks at what is broken.
+    looks = 2 * (1 + 4 * wrong_size)
+    assert made["descriptors"] < looks * len(tags) * 4 * LISTED
+
+
+def many_tags(registry: ScriptedRegistry, number: int) -> Blob:
+    """So many multi-platform images; returns one layer of one of them."""
+    images = [make.multi_platform(f"image {one}", layers=3) for one in range(number)]
+    for one, image in enumerate(images):
+        registry.store("app", image, f"v{one}")
+    return images[0].manifests[0].layers[0]
+
+
+async def test_what_lists_nothing_broken_is_not_made_again(made: Counter[str]):
+    """The indexes are, to follow them, and the one image that is broken."""
+    registry = ScriptedRegistry()
+    lost = many_tags(registry, 50)
+    watcher = Watcher(registry, suspect_delay=0.0)
+    await watcher.walk()
+    made.clear()
+    assert await watcher.findings() == []
+    intact = made["descriptors"]  # all of them once, to ask for what they lead to
+    made.clear()
+    del registry.blobs["app", lost.digest]
+    assert findings(await watcher.walk()) == [broken("app", "layer", lost.digest, "v0")]
+    # In each of four looks two entries of an index, and of each its config; of one image all.
+    assert made["descriptors"] - intact <= 4 * (50 * 4 + 5)
+
+
+async def test_others_have_their_turns_while_tags_are_followed_to_what_is_broken():
+    """A hundred thousand of them would hold up a scrape for longer than it may take."""
+    registry = ScriptedRegistry()
+    lost = many_tags(registry, 200)
+    del registry.blobs["app", lost.digest]
+    walks = []
+    watcher = Watcher(registry, notice_walk=lambda walk, _: walks.append(walk))
+    await watcher.walk()
+    turns, done = 0, False
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while not done:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(count_turns())
+        (found,) = await breakages(walks[0].graph)
+        done = True
+    assert found.digest == lost.digest
+    assert turns >= 10
