@@ -2,15 +2,15 @@
 
 import struct
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from exporter.oci import Descriptor, Digest, Manifest, Platform
 
 _HEAD: Final = struct.Struct("<IQ")  # the number of the outline, the length of the manifest
 _REFERENCE: Final = struct.Struct("<32sQ")  # a SHA-256, a size
 _NOTHING: Final = bytes(32)
+_SHA256: Final = "sha256:"
 
 # A digest as it is looked up: SHA-256 as its 32 bytes, any other as it is written.
 CompactDigest: TypeAlias = bytes | Digest
@@ -18,11 +18,11 @@ CompactDigest: TypeAlias = bytes | Digest
 
 def compact_digest(digest: Digest) -> CompactDigest:
     """Make a digest small."""
-    return bytes.fromhex(digest.encoded) if digest.algorithm == "sha256" else digest
+    return bytes.fromhex(digest[len(_SHA256) :]) if digest.startswith(_SHA256) else digest
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+# Tuples, since one is made and looked up for each descriptor and manifest that is packed.
+class _Place(NamedTuple):
     """What of a descriptor others have too; `digest` only where it is not a SHA-256."""
 
     media_type: str
@@ -32,8 +32,7 @@ class _Place:
     digest: Digest | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Outline:
+class _Outline(NamedTuple):
     """A manifest without sizes and digests. There are few: most images differ in nothing else.
 
     `all_sha256` says that all its digests are with the references.
@@ -57,19 +56,21 @@ class Packing:
 
     def pack(self, manifest: Manifest) -> bytes:
         """Pack a manifest: some 40 bytes for each of its descriptors."""
+        places = [_place_of(descriptor) for _, descriptor in manifest.descriptors]
+        entries, config = len(manifest.entries), manifest.config is not None
         outline = _Outline(
             manifest.media_type,
             manifest.artifact_type,
-            tuple(map(_place_of, manifest.entries)),
-            None if manifest.config is None else _place_of(manifest.config),
-            tuple(map(_place_of, manifest.layers)),
-            all(descriptor.digest.algorithm == "sha256" for _, descriptor in manifest.descriptors),
+            tuple(places[:entries]),
+            places[entries] if config else None,
+            tuple(places[entries + config :]),
+            all(place.digest is None for place in places),
         )
         number = self._numbers.get(outline)
         if number is None:
             number = self._numbers[outline] = next(self._new_numbers)
             self._outlines[number] = outline
-        references = (_pack_reference(descriptor) for _, descriptor in manifest.descriptors)
+        references = [_pack_reference(descriptor) for _, descriptor in manifest.descriptors]
         return b"".join((_HEAD.pack(number, manifest.size), *references))
 
     def unpack(self, packed: bytes) -> Manifest:
@@ -133,7 +134,7 @@ def _place_of(descriptor: Descriptor) -> _Place:
         descriptor.platform,
         descriptor.artifact_type,
         descriptor.size is not None,
-        None if descriptor.digest.algorithm == "sha256" else descriptor.digest,
+        None if descriptor.digest.startswith(_SHA256) else descriptor.digest,
     )
 
 
@@ -143,8 +144,9 @@ def _descriptors(places: Iterable[_Place], references: Iterator[tuple[bytes, int
 
 
 def _pack_reference(descriptor: Descriptor) -> bytes:
-    digest = compact_digest(descriptor.digest)
-    return _REFERENCE.pack(digest if isinstance(digest, bytes) else _NOTHING, descriptor.size or 0)
+    digest = descriptor.digest
+    sha256 = bytes.fromhex(digest[len(_SHA256) :]) if digest.startswith(_SHA256) else _NOTHING
+    return _REFERENCE.pack(sha256, descriptor.size or 0)
 
 
 def _descriptor(place: _Place, reference: tuple[bytes, int]) -> Descriptor:

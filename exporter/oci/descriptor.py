@@ -64,7 +64,7 @@ class Descriptor:
         Raises:
             InvalidValueError: a required field is missing or of the wrong form, named by the message.
         """
-        if not isinstance(document, Mapping):
+        if not isinstance(document, dict | Mapping):  # a dict, as JSON gives, is told faster
             raise InvalidValueError(f"{quoted(document)} is not a descriptor")
         digest = document.get("digest")
         if not isinstance(digest, str):

@@ -131,7 +131,13 @@ def _descriptors(document: Mapping[str, Any], field: str) -> tuple[Descriptor, .
         return ()
     if not isinstance(items, list):
         raise InvalidValueError(f"{field} is {quoted(items)}, not a list")
-    return tuple(_descriptor(item, f"{field}[{position}]") for position, item in enumerate(items))
+    descriptors: list[Descriptor] = []
+    try:
+        for item in items:
+            descriptors.append(Descriptor.parse(item))  # noqa: PERF401 - how many there are tells where
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{field}[{len(descriptors)}]: {error}") from error
+    return tuple(descriptors)
 
 
 def _descriptor(document: object, place: str) -> Descriptor:
