@@ -1,12 +1,11 @@
 """Confirmation: nothing is reported as broken before it was asked again."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from exporter.integrity.finding import Reason
-from exporter.integrity.graph import Breakage, Suspect, breakages
+from exporter.integrity.graph import Breakage, Failure, RepositoryGraph, Suspect, breakages
 from exporter.integrity.judge import INTACT, Judgement, past_deadline, unverified
 from exporter.integrity.walk import RepositoryWalk
 from exporter.oci import Digest
@@ -14,6 +13,7 @@ from exporter.registry import Deadline, Purpose
 
 # A round can bring new suspects: a tag that was moved to an image that is broken as well.
 _MOST_ROUNDS: Final = 5
+_Asked = TypeVar("_Asked")
 
 
 async def confirm(walk: RepositoryWalk, delay: float, deadline: Deadline | None = None) -> None:
@@ -29,14 +29,14 @@ async def confirm(walk: RepositoryWalk, delay: float, deadline: Deadline | None 
         newest = max(breakage.failure.asked_at for breakage in suspected)
         if deadline is not None and newest + delay >= deadline.end:
             deadline.missed = True
-            _demote(walk, suspected, past_deadline("could not be asked again before the deadline"))
+            _demote(walk.graph, past_deadline("could not be asked again before the deadline"))
             return
         await asyncio.sleep(max(0.0, newest + delay - asyncio.get_running_loop().time()))
         if walk.scope.lists_tags:
             walk.batch.add(_list_again, walk)
             await walk.batch.finished()
         if walk.listing is not INTACT:
-            _demote(walk, suspected, walk.listing)
+            _demote(walk.graph, walk.listing)
             return
         suspected_tags = {tag for breakage in suspected for tag in breakage.tags}
         for tag in sorted(suspected_tags & walk.graph.tags):  # an image by digest has nothing to resolve
@@ -47,7 +47,7 @@ async def confirm(walk: RepositoryWalk, delay: float, deadline: Deadline | None 
         for suspect in {one.suspect for one in suspected if one.failure.asked_at <= newest}:
             _ask_again(walk, suspect)
         await walk.batch.finished()
-    _demote(walk, await _suspected(walk), unverified(Reason.PROTOCOL, "changed whenever it was asked again"))
+    _demote(walk.graph, unverified(Reason.PROTOCOL, "changed whenever it was asked again"))
 
 
 async def _suspected(walk: RepositoryWalk) -> list[Breakage]:
@@ -70,15 +70,18 @@ def _ask_again(walk: RepositoryWalk, suspect: Suspect) -> None:
         walk.batch.add(walk.confirm_manifest, suspect)
 
 
-def _demote(walk: RepositoryWalk, suspected: Iterable[Breakage], judgement: Judgement) -> None:
-    graph = walk.graph
-    for breakage in suspected:
-        failure = replace(breakage.failure, judgement=judgement, confirmed=True)
-        match breakage.suspect:
-            case Digest() as digest:
-                graph.manifest_failures[digest] = failure
-                graph.misdescribed.pop(digest, None)
-            case str() as tag:
-                graph.tag_failures[tag] = failure
-            case key:
-                graph.blob_failures[key] = failure
+def _demote(graph: RepositoryGraph, judgement: Judgement) -> None:
+    """Judge all that is still suspected, of which a reference may have several: one for each size."""
+    for digest, described in graph.misdescribed.items():
+        for failure in described.values():
+            if failure.suspected:
+                graph.manifest_failures.setdefault(digest, failure)
+    _settle(graph.tag_failures, judgement)
+    _settle(graph.manifest_failures, judgement)
+    _settle(graph.blob_failures, judgement)
+
+
+def _settle(failures: dict[_Asked, Failure], judgement: Judgement) -> None:
+    for asked, failure in failures.items():
+        if failure.suspected:
+            failures[asked] = replace(failure, judgement=judgement, confirmed=True)

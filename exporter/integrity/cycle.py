@@ -104,7 +104,7 @@ class Cycle:
             await asyncio.sleep(self._options.suspect_delay)
             report = await self._run(previous)
         if report.outcome is not Outcome.FAILED:
-            await self._cache.keep_repositories(_not_empty(report))
+            await self._cache.keep_repositories(report.repositories)
         return replace(report, manifests_remembered=self._cache.taken)
 
     async def _run(self, previous: Report | None) -> Report:
@@ -142,6 +142,7 @@ class Cycle:
         known = previous.repositories if previous is not None else {}
         self.progress = CycleProgress()
         self._digest_headers.begin_cycle()
+        self._cache.begin()
         context = WalkContext(
             self._client,
             self._cache,
@@ -354,8 +355,7 @@ class Cycle:
                     rate_limited=context.walking.circuit.exhausted,
                 ),
             )
-        if walk.met_manifests:  # else all of it is forgotten, but only when the cycle is believed
-            self._cache.keep(name, walk.met_manifests)
+        self._cache.keep(name, walk.met_manifests)
         found = await breakages(walk.graph)
         report = conclude(walk, found, previous, datetime.now(UTC), self._options.ignore)
         if self._notice_walk is not None:
@@ -398,15 +398,6 @@ def _unreached(repositories: Mapping[str, RepositoryReport]) -> str | None:
     if not findings or not silent or len(findings) < roots:
         return None
     return min(findings, key=lambda finding: finding.order).detail
-
-
-def _not_empty(report: Report) -> list[str]:
-    """The repositories of which anything is left to remember."""
-    return [
-        name
-        for name, repository in report.repositories.items()
-        if not repository.walked or any(repository.checked.values())
-    ]
 
 
 def _with_tags(repositories: Mapping[str, RepositoryReport]) -> int:

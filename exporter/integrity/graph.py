@@ -1,6 +1,6 @@
 """What a repository's tags lead to, and which of them a failed reference breaks."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, TypeAlias
@@ -11,11 +11,11 @@ from exporter.integrity.judge import Judgement
 from exporter.integrity.manifests import MetManifests
 from exporter.integrity.proofs import BlobKey
 from exporter.integrity.rules import PlatformRule
-from exporter.integrity.slices import in_slices
+from exporter.integrity.slices import Turns
 from exporter.oci import Descriptor, Digest, Role, Target, is_foreign_layer, target_of
 from exporter.oci.media_types import IMAGE_CONFIGS
 
-_ROOTS_AT_ONCE: Final = 20
+_DESCRIPTORS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ class RepositoryGraph:
         return not (self.tag_failures or self.manifest_failures or self.blob_failures or self.misdescribed)
 
     def failed_digests(self) -> frozenset[CompactDigest]:
-        """The digests of the blobs and manifests that failed."""
+        """The digests of all content that failed."""
         blobs = (digest for digest, _ in self.blob_failures)
-        return frozenset(map(compact_digest, chain(self.manifest_failures, blobs)))
+        return frozenset(map(compact_digest, chain(self.manifest_failures, self.misdescribed, blobs)))
 
     def skips(self, role: Role, descriptor: Descriptor) -> bool:
         """Whether a descriptor is not followed: a foreign layer, or a child of a platform not mirrored."""
@@ -174,15 +174,15 @@ async def breakages(graph: RepositoryGraph) -> dict[Reference, Breakage]:
     for tag, failure in graph.tag_failures.items():
         reference = Reference(Kind.TAG, tag=tag)
         found[reference] = Breakage(reference, failure, tag, known=tag in graph.kept_roots, pulled_by={tag})
-    failed = graph.failed_digests()
-    async for root, tags in in_slices(tags_by_root(graph.roots).items(), _ROOTS_AT_ONCE):
+    failed, turns = graph.failed_digests(), Turns(_DESCRIPTORS_AT_ONCE)
+    for root, tags in tags_by_root(graph.roots).items():
         root_failure = graph.manifest_failures.get(root)
         if root_failure is not None:
             for tag in tags:
                 reference = Reference(Kind.TAG, tag=tag)
                 known = root not in graph.fresh
                 found[reference] = Breakage(reference, root_failure, root, root, known=known, pulled_by={tag})
-        for edge in _failed_edges(graph, root, failed):
+        async for edge in _failed_edges(graph, root, failed, turns):
             breakage = found.get(edge.reference)
             if breakage is None or _outweighs(edge.failure, breakage.failure):
                 breakage = found[edge.reference] = Breakage(
@@ -219,18 +219,22 @@ def tags_by_root(roots: Mapping[str, Digest]) -> dict[Digest, list[str]]:
     return grouped
 
 
-def _failed_edges(graph: RepositoryGraph, root: Digest, failed: Collection[CompactDigest]) -> Iterator[Edge]:
+async def _failed_edges(
+    graph: RepositoryGraph, root: Digest, failed: Collection[CompactDigest], turns: Turns
+) -> AsyncIterator[Edge]:
     # Not recursive, and each manifest at most twice: a hostile registry may nest deep and in circles.
     stack = [(root, False)]
     seen = set(stack)
     while stack:
         parent, described = stack.pop()
+        await turns.after()
         if not graph.manifests.may_list(parent, failed):  # most do not, and are not made again
             continue
         manifest = graph.manifests.get(parent)
         if manifest is None:
             continue
         for role, descriptor in manifest.descriptors:
+            await turns.after()
             if graph.skips(role, descriptor):
                 continue
             target = graph.target_of(role, descriptor)

@@ -38,6 +38,7 @@ class ManifestCache:
         self.packing = Packing()
         self._contents: dict[CompactDigest, bytes] = {}
         self._due: dict[str, dict[CompactDigest, float]] = {}
+        self._unmet: dict[str, list[CompactDigest]] = {}
         self._taken = 0
         self.refused = 0
         self._refused_before = 0  # what `keep_repositories` saw the last time
@@ -97,20 +98,27 @@ class ManifestCache:
         if self._due.get(repository, {}).pop(compact_digest(digest), None) is not None:
             self._taken -= 1
 
+    def begin(self) -> None:
+        """A walk of the registry begins: what an earlier one did not meet, and was not believed, stays."""
+        self._unmet.clear()
+
     def keep(self, repository: str, digests: Collection[Digest]) -> None:
-        """Forget what a whole walk of the repository did not meet."""
+        """Take note of what a whole walk of the repository met; `keep_repositories` forgets the rest."""
         known = self._due.get(repository)
         if known is not None:
             met = {compact_digest(digest) for digest in digests}
-            self._due[repository] = {key: due for key, due in known.items() if key in met}
-            self._taken -= len(known) - len(self._due[repository])
+            self._unmet[repository] = [key for key in known if key not in met]
 
     async def keep_repositories(self, repositories: Collection[str]) -> None:
-        """Forget the repositories that are gone, and all content that no repository is left for.
+        """Forget the repositories that are gone, what the others' walks did not meet, and what is nobody's.
 
         It comes by all that is remembered, and lets others go on now and then: half a million manifests would
         hold up a scrape for longer than it may take. Nothing may be remembered meanwhile.
         """
+        for name, unmet in self._unmet.items():
+            known = self._due.get(name, {})
+            self._taken -= sum(known.pop(key, None) is not None for key in unmet)
+        self._unmet.clear()
         for name in self._due.keys() - set(repositories):
             self._taken -= len(self._due.pop(name))
         self._refusing, self._refused_before = self.refused > self._refused_before, self.refused

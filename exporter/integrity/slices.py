@@ -13,3 +13,18 @@ async def in_slices(things: Iterable[_Thing], most: int) -> AsyncIterator[_Thing
         yield thing
         if number % most == 0:
             await asyncio.sleep(0)
+
+
+class Turns:
+    """Gives the others a turn whenever so much work was done."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._done = 0
+
+    async def after(self, work: int = 1) -> None:
+        """Take note of some work; choose `most` of it so that it takes milliseconds."""
+        self._done += work
+        if self._done >= self._most:
+            self._done = 0
+            await asyncio.sleep(0)

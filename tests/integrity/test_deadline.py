@@ -4,7 +4,9 @@ import asyncio
 
 from exporter.integrity import Outcome, Reason, Report
 from sample import content as make
-from tests.integrity.cycles import Watcher
+from tests.integrity import by_hand
+from tests.integrity.cycles import Watcher, findings
+from tests.integrity.expected import unverified
 from tests.integrity.scripted import ScriptedRegistry, blob, change, manifest, status
 from tests.integrity.virtual_time import run
 
@@ -68,3 +70,15 @@ def test_what_cannot_be_confirmed_in_time_is_not_broken():
     assert report.outcome is Outcome.INCOMPLETE
     assert {(one.verdict.value, one.reason) for one in report.findings()} == {("unverified", Reason.CANCELED)}
     assert seconds <= 4.0
+
+
+def test_content_that_is_missed_in_two_sizes_is_reported_in_neither_unconfirmed():
+    """They are two questions about one reference, neither of which could be asked again."""
+    missed = make.layer("missed").descriptor()
+    registry = ScriptedRegistry()
+    for tag, size in (("a", missed["size"]), ("b", missed["size"] + 1)):
+        registry.store("app", by_hand.content(by_hand.image({**missed, "size": size})), tag)
+    report, _ = walk(registry, deadline=2.0)
+    assert findings(report) == [
+        unverified("app", "layer", missed["digest"], "a", "b", reason="canceled"),
+    ]

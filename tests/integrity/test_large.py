@@ -86,14 +86,19 @@ async def test_what_lists_nothing_broken_is_not_made_again(made: Counter[str]):
     assert made["descriptors"] - intact <= 4 * (50 * 4 + 5)
 
 
-async def test_others_have_their_turns_while_tags_are_followed_to_what_is_broken():
-    """A hundred thousand of them would hold up a scrape for longer than it may take."""
+@pytest.mark.parametrize("listed", [0, 1, 500])
+async def test_others_have_their_turns_while_tags_are_followed_to_what_is_broken(listed: int):
+    """A hundred thousand of them, or a few that list as many, would hold up a scrape for too long."""
     registry = ScriptedRegistry()
-    lost = many_tags(registry, 200)
+    lost = many_tags(registry, 1)
     del registry.blobs["app", lost.digest]
+    child = by_hand.image()
+    for number in range(2000 // (listed or 1)):
+        own = {"annotations": {"number": str(number)}}
+        root = by_hand.index(*[child.descriptor()] * listed, **own) if listed else by_hand.image(**own)
+        registry.store("app", by_hand.content(child, root), f"root-{number}")
     walks = []
-    watcher = Watcher(registry, notice_walk=lambda walk, _: walks.append(walk))
-    await watcher.walk()
+    await Watcher(registry, notice_walk=lambda walk, _: walks.append(walk)).walk()
     turns, done = 0, False
 
     async def count_turns() -> None:
@@ -107,4 +112,23 @@ async def test_others_have_their_turns_while_tags_are_followed_to_what_is_broken
         (found,) = await breakages(walks[0].graph)
         done = True
     assert found.digest == lost.digest
-    assert turns >= 10
+    assert turns >= 4
+
+
+@pytest.mark.parametrize("other_layer", [False, True])
+async def test_a_layer_that_is_a_manifest_of_another_size_is_found_by_itself(other_layer: bool):
+    """Whatever else is wrong with the image that lists it."""
+    registry = ScriptedRegistry()
+    child = by_hand.image(LAYER.descriptor())
+    wrong = {**child.descriptor(), "size": child.size + 1}
+    lost = make.layer("lost").descriptor()
+    index, leaf = by_hand.index(wrong), by_hand.image(wrong, *[lost] * other_layer)
+    for tag, root in (("index", index), ("leaf", leaf)):
+        registry.store("app", by_hand.content(child, root, blobs={LAYER.digest: LAYER.data}), tag)
+    expected = [
+        broken("app", "child", child.digest, "index", reason="size_mismatch"),
+        broken("app", "layer", child.digest, "leaf", reason="size_mismatch"),
+        *[broken("app", "layer", lost["digest"], "leaf")] * other_layer,
+    ]
+    found = await Watcher(registry).findings()
+    assert sorted(found, key=repr) == sorted(expected, key=repr)

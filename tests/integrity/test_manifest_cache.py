@@ -314,6 +314,8 @@ async def test_room_is_taken_by_what_is_remembered_and_by_how_long_it_is():
     cache.forget("web", Digest.of(b"unknown"))
     assert cache.taken == 4
     cache.keep("web", [])
+    assert cache.taken == 4
+    await cache.keep_repositories(["app", "web"])
     assert cache.taken == 3
     await cache.keep_repositories([])
     assert cache.taken == 0
@@ -445,13 +447,7 @@ async def test_a_long_manifest_that_has_no_room_is_judged_alike():
 
 def empty_catalog(registry: ScriptedRegistry) -> None:
     """Answer once as if there were no repositories."""
-    body = b'{"repositories": []}'
-    registry.on(
-        "GET",
-        "/v2/_catalog",
-        lambda _: httpx.Response(200, stream=httpx.ByteStream(body)),
-        times=1,
-    )
+    registry.on("GET", "/v2/_catalog", _answer(b'{"repositories": []}'), times=1)
 
 
 def no_tags(registry: ScriptedRegistry) -> None:
@@ -460,19 +456,61 @@ def no_tags(registry: ScriptedRegistry) -> None:
         registry.on("GET", tag_list(name), status(404, "NAME_UNKNOWN"), times=1)
 
 
-@pytest.mark.parametrize("outage", [empty_catalog, no_tags])
+def few_tags(registry: ScriptedRegistry) -> None:
+    """Answer once as if there were one repository, with one tag."""
+    registry.on("GET", tag_list("app"), _answer(b'{"tags": ["v0"]}'), times=1)
+    registry.on("GET", "/v2/_catalog", _answer(b'{"repositories": ["app"]}'), times=1)
+
+
+def _answer(body: bytes) -> Callable[[httpx.Request], httpx.Response]:
+    return lambda _: httpx.Response(200, stream=httpx.ByteStream(body))
+
+
+@pytest.mark.parametrize("outage", [empty_catalog, no_tags, few_tags])
 async def test_what_is_not_believed_makes_nothing_forgotten(
     outage: Callable[[ScriptedRegistry], None], registry: ScriptedRegistry
 ):
     """A short outage of the storage must not make a whole registry be fetched again."""
     registry.store("web", make.image("web"), "latest")
+    registry.store("app", make.image("first"), "v0")
     watcher = Watcher(registry)
     first = await watcher.walk()
     mark = len(registry.asked)
     outage(registry)
+    registry.on("*", blob("app", CHILD.config.digest), status(403))
     report = await watcher.walk()
-    assert (fetched(registry, mark), findings(report)) == ([], [])
-    assert (report.tags, report.manifests_remembered) == (first.tags, first.manifests_remembered) == (2, 4)
+    assert fetched(registry, mark) == []
+    assert findings(report) == [
+        unverified("app", "config", CHILD.config.digest, "latest", reason="forbidden")
+    ]
+    assert report.repositories["app"].stale == 1
+    assert (report.tags, report.manifests_remembered) == (first.tags, first.manifests_remembered) == (3, 5)
+
+
+async def test_what_was_not_believed_and_cannot_be_walked_again_is_not_forgotten(registry: ScriptedRegistry):
+    """The repeat finds the repositories back, but may not list one of them."""
+    registry.store("web", make.image("web"), "latest")
+    registry.store("app", make.image("first"), "v0")
+    watcher = Watcher(registry)
+    remembered = (await watcher.walk()).manifests_remembered
+    few_tags(registry)
+    registry.on("GET", tag_list("app"), status(403), times=1)
+    report = await watcher.walk()
+    assert (report.repositories["app"].walked, report.manifests_remembered) == (False, remembered)
+
+
+async def test_what_a_tag_that_is_broken_for_good_led_to_is_forgotten(crowd: ScriptedRegistry):
+    """Whatever is left of its repository makes room for others."""
+    for number in range(1, 10):
+        crowd.store(stored(0), make.image(str(number)), f"v{number}")
+    watcher = Watcher(crowd, suspect_delay=0.0)
+    assert (await watcher.walk()).manifests_remembered == 19
+    crowd.tags[stored(0)] = {"latest": crowd.tags[stored(0)]["latest"]}
+    for method in ("HEAD", "GET"):
+        crowd.on(method, manifest(stored(0), "latest"), status(404, "MANIFEST_UNKNOWN"))
+    report = await watcher.walk()
+    assert findings(report) == [broken(stored(0), "tag", None, "latest")]
+    assert report.manifests_remembered == 9
 
 
 @pytest.mark.parametrize("lost", [["latest"], ["latest", "v1"]])
