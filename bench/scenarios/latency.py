@@ -33,8 +33,8 @@ def run(options: Options) -> Result:
     return Result(
         f"{options.delay * 1000:g} ms away, {options.shape}, {options.connections} connections",
         [
-            *_rows("static nginx", static, options, _GOAL),
-            *_rows("docker-registry", real, options, None),
+            *_rows("static nginx", static, options),
+            *_rows("docker-registry", real, options),
         ],
         {"static nginx": asdict(static), "docker-registry": asdict(real)},
     )
@@ -54,26 +54,23 @@ def _measure(url: str, options: Options) -> _Runs:
     return runs
 
 
-def _rows(server: str, runs: _Runs, options: Options, goal: Goal | None) -> list[Row]:
+def _rows(server: str, runs: _Runs, options: Options) -> list[Row]:
     floor, delay, connections = options.shape.floor, options.delay, options.connections
     requests = sum(floor.values())
     least = f"{requests:,} x {delay * 1000:g} ms / {connections}"
     leasts = [requests * delay / connections] * options.runs
+    sides = [("time of a cold cycle", runs.ours, _GOAL), (f"time of {BARE}", runs.bare, None)]
     return [
-        compare(
-            f"time of a cold cycle, {server}",
-            (cycle.seconds for cycle in runs.ours),
-            least,
-            leasts,
-            written=seconds,
-            goal=goal,
-        ),
-        compare(
-            f"time of {BARE}, {server}",
-            (cycle.seconds for cycle in runs.bare),
-            least,
-            leasts,
-            written=seconds,
+        *(
+            compare(
+                f"{what}, {server}",
+                (cycle.seconds for cycle in cycles),
+                least,
+                leasts,
+                written=seconds,
+                goal=goal,
+            )
+            for what, cycles, goal in sides
         ),
         compare(
             f"speed of a cold cycle, {server}",

@@ -22,9 +22,9 @@ class Turns:
         self._most = most
         self._done = 0
 
-    async def after(self, work: int = 1) -> None:
-        """Take note of some work; choose `most` of it so that it takes milliseconds."""
-        self._done += work
+    async def after(self) -> None:
+        """Take note of one piece of work; choose `most` of them so that they take milliseconds."""
+        self._done += 1
         if self._done >= self._most:
             self._done = 0
             await asyncio.sleep(0)
