@@ -1,6 +1,5 @@
 """However large a repository is, and whatever its images list, others have their turns."""
 
-import asyncio
 from collections import Counter
 
 import pytest
@@ -14,6 +13,7 @@ from tests.integrity import by_hand
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken
 from tests.integrity.scripted import ScriptedRegistry
+from tests.integrity.turns import turns_during
 
 LISTED = 200
 LAYER = make.layer("a layer")
@@ -99,19 +99,8 @@ async def test_others_have_their_turns_while_tags_are_followed_to_what_is_broken
         registry.store("app", by_hand.content(child, root), f"root-{number}")
     walks = []
     await Watcher(registry, notice_walk=lambda walk, _: walks.append(walk)).walk()
-    turns, done = 0, False
-
-    async def count_turns() -> None:
-        nonlocal turns
-        while not done:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(count_turns())
-        (found,) = await breakages(walks[0].graph)
-        done = True
-    assert found.digest == lost.digest
+    found, turns = await turns_during(breakages(walks[0].graph))
+    assert [reference.digest for reference in found] == [lost.digest]
     assert turns >= 4
 
 

@@ -20,6 +20,7 @@ from tests.integrity import by_hand
 from tests.integrity.cycles import Watcher, findings
 from tests.integrity.expected import broken, unverified
 from tests.integrity.scripted import ScriptedRegistry, blob, change, fail, manifest, status, tag_list
+from tests.integrity.turns import turns_during
 
 INDEX = make.multi_platform("app", layers=1)
 CHILD = INDEX.manifests[0]
@@ -335,21 +336,12 @@ async def test_it_refuses_until_a_cycle_has_refused_nothing():
 
 async def test_others_have_their_turns_while_all_that_is_remembered_is_gone_through():
     """Half a million manifests would hold up a scrape for longer than it may take."""
-    cache, turns, done = ManifestCache(DAY), 0, False
+    cache = ManifestCache(DAY)
     digests = [Digest.of(str(number).encode()) for number in range(5000)]
     for digest in digests:
         cache.remember("app" if digest < digests[0] else "web", digest, Manifest("a/b", 1), now=0.0)
 
-    async def count_turns() -> None:
-        nonlocal turns
-        while not done:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(count_turns())
-        await cache.keep_repositories(["web"])
-        done = True
+    _, turns = await turns_during(cache.keep_repositories(["web"]))
     assert turns >= 5
     left = [digest for digest in digests if cache.get("web", digest) is not None]
     assert left == [digest for digest in digests if digest >= digests[0]]
